@@ -1,0 +1,171 @@
+/**
+ * Checks options when a policy is built, and turns the same checks into
+ * schemas, so that code and JSON are held to one set of rules.
+ *
+ * **Details**
+ *
+ * - A bad option throws an `InvalidOptionError` that names the module, the
+ *   field, the value and the rule. Nothing is corrected silently.
+ * - `config` wraps the same check in a `Schema`, where a bad option becomes a
+ *   `SchemaError` with the path of the field.
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+
+/**
+ * Error thrown when an option breaks a rule.
+ *
+ * **Details**
+ *
+ * A bad option is a mistake in the program, so it is thrown where the policy is
+ * built and is no part of any error type.
+ */
+export class InvalidOptionError extends Error {
+  readonly _tag = "InvalidOptionError"
+  override readonly name = "InvalidOptionError"
+  /** Module whose option is wrong, such as `"Retry"`. */
+  readonly module: string
+  /** Path of the field, such as `"halfOpen.probes"`. */
+  readonly field: string
+  /** Value that was given. */
+  readonly value: unknown
+  /** What the value must be. */
+  readonly rule: string
+
+  constructor(module: string, field: string, value: unknown, rule: string) {
+    super(`${module}: ${field} must be ${rule}, got ${show(value)}`)
+    this.module = module
+    this.field = field
+    this.value = value
+    this.rule = rule
+  }
+}
+
+const show = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "bigint") return `${value}n`
+  if (typeof value === "object" && value !== null && !Duration.isDuration(value)) {
+    try {
+      return JSON.stringify(value)
+    } catch {
+      return Object.prototype.toString.call(value)
+    }
+  }
+  return String(value)
+}
+
+/**
+ * Throws an `InvalidOptionError`.
+ */
+export const reject = (module: string, field: string, value: unknown, rule: string): never => {
+  throw new InvalidOptionError(module, field, value, rule)
+}
+
+/**
+ * Returns `value` if it is an integer of at least `min` (default 1), and throws
+ * otherwise.
+ */
+export const count = (module: string, field: string, value: number, min = 1): number =>
+  Number.isSafeInteger(value) && value >= min ? value : reject(module, field, value, `an integer >= ${min}`)
+
+/**
+ * Returns `value` if it is above 0 and at most 1, and throws otherwise.
+ */
+export const ratio = (module: string, field: string, value: number): number =>
+  typeof value === "number" && value > 0 && value <= 1 ? value : reject(module, field, value, "a ratio in (0, 1]")
+
+/**
+ * Returns `value` if it is a finite number above `above`, and throws otherwise.
+ */
+export const above = (module: string, field: string, value: number, above: number): number =>
+  Number.isFinite(value) && value > above ? value : reject(module, field, value, `a finite number > ${above}`)
+
+/**
+ * Returns `value` if it is a string with a character that is no white space,
+ * and throws otherwise.
+ */
+export const name = (module: string, field: string, value: string): string =>
+  typeof value === "string" && value.trim() !== "" ? value : reject(module, field, value, "a non-empty string")
+
+/**
+ * Returns the milliseconds of a duration, and throws if it cannot be parsed,
+ * is infinite or is below the minimum.
+ *
+ * **Details**
+ *
+ * `min` is `"positive"` (the default) for more than zero, or `"zero"` to allow
+ * zero too.
+ */
+export const millis = (
+  module: string,
+  field: string,
+  value: Duration.Input,
+  min: "positive" | "zero" = "positive"
+): number => {
+  const rule = min === "zero" ? "a finite duration >= 0" : "a finite duration > 0"
+  // `Duration.millis(NaN)` is zero, which would hide the mistake.
+  if (typeof value === "number" && Number.isNaN(value)) return reject(module, field, value, rule)
+  let parsed: number
+  try {
+    parsed = Duration.toMillis(value)
+  } catch {
+    return reject(module, field, value, rule)
+  }
+  return Number.isFinite(parsed) && (parsed > 0 || (min === "zero" && parsed === 0))
+    ? parsed
+    : reject(module, field, value, rule)
+}
+
+/**
+ * Schema of a duration in a configuration: a string such as `"2 seconds"`, or
+ * milliseconds.
+ */
+export const DurationInput: Schema.Codec<Duration.Duration, string | number> = /* @__PURE__ */ (() =>
+  Schema.Union([Schema.DurationFromString, Schema.DurationFromMillis]))()
+
+/**
+ * Creates the schema of a configuration object that refuses unknown keys.
+ */
+export const struct = <const Fields extends Schema.Struct.Fields>(
+  fields: Fields
+): Schema.Codec<Schema.Struct.Type<Fields>, { readonly [key: string]: unknown }> =>
+  Schema.Record(Schema.String, Schema.Unknown)
+    .check(
+      Schema.makeFilter((input) =>
+        Object.keys(input)
+          .filter((key) => !Object.hasOwn(fields, key))
+          .map((key) => ({ path: [key], issue: `unknown key, expected one of ${Object.keys(fields).join(", ")}` }))
+      )
+    )
+    .pipe(
+      Schema.decodeTo(
+        // The record has been checked for keys only: the struct decodes its values.
+        Schema.Struct(fields) as unknown as Schema.Codec<
+          Schema.Struct.Type<Fields>,
+          { readonly [key: string]: unknown }
+        >,
+        SchemaTransformation.passthrough()
+      )
+    )
+
+/**
+ * Adds the check of a constructor to a configuration's schema.
+ *
+ * **Details**
+ *
+ * An `InvalidOptionError` that `build` throws becomes an issue at the path of
+ * its field. Anything else that it throws is a defect.
+ */
+export const checked = <T, E>(schema: Schema.Codec<T, E>, build: (options: T) => unknown): Schema.Codec<T, E> =>
+  schema.check(
+    Schema.makeFilter((options: T) => {
+      try {
+        build(options)
+        return undefined
+      } catch (error) {
+        if (!(error instanceof InvalidOptionError)) throw error
+        return { path: error.field.split("."), issue: error.message }
+      }
+    })
+  )

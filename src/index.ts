@@ -1,0 +1,2 @@
+export * as Options from "./Options.ts"
+export * as Refusal from "./Refusal.ts"
