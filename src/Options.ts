@@ -169,3 +169,34 @@ export const checked = <T, E>(schema: Schema.Codec<T, E>, build: (options: T) =>
       }
     })
   )
+
+/**
+ * Configuration as it stands in JSON.
+ */
+export type Json = { readonly [key: string]: unknown }
+
+/**
+ * Throws an `InvalidOptionError` for a key that is not one of `allowed`.
+ */
+export const keys = (module: string, json: Json, allowed: ReadonlyArray<string>): void => {
+  for (const key of Object.keys(json)) {
+    if (!allowed.includes(key)) reject(module, key, json[key], `absent (the keys are ${allowed.join(", ")})`)
+  }
+}
+
+/**
+ * Creates the schema of a value that a function reads from JSON.
+ *
+ * **Details**
+ *
+ * An `InvalidOptionError` that `parse` throws becomes an issue at the path of
+ * its field.
+ */
+export const parsed = <T>(
+  is: (u: unknown) => u is T,
+  parse: (json: Json) => T,
+  print: (value: T) => Json
+): Schema.Codec<T, Json> =>
+  checked(Schema.Record(Schema.String, Schema.Unknown), parse).pipe(
+    Schema.decodeTo(Schema.declare(is), SchemaTransformation.transform({ decode: parse, encode: print }))
+  )

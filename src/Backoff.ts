@@ -1,0 +1,450 @@
+/**
+ * Backoff: how long to wait before each retry.
+ *
+ * **Details**
+ *
+ * - A backoff is a `Schedule` that never stops and whose output is the delay,
+ *   so it can be used wherever Effect takes a schedule, and combined with
+ *   others. `[TypeId]` holds what it was made of, as plain data.
+ * - The delay grows from `initial` up to `max`. Jitter is drawn within
+ *   `[0, max]`, also at `max`: the range is cut off before the draw, so delays
+ *   do not gather at `max`. Any number of attempts gives a finite delay.
+ * - Random numbers come from the fiber's `Random`.
+ * - A backoff holds no state: each run of a retry starts at `initial`.
+ *
+ * | jitter | a delay `d` becomes |
+ * |---|---|
+ * | `"none"` | `d` |
+ * | `"full"` | uniform in `[0, d]` |
+ * | `"equal"` | uniform in `[d / 2, d]` |
+ * | `"decorrelated"` | uniform in `[initial, min(max, previous * factor)]` |
+ * | `ratio(x)` | uniform in `[d * (1 - x), min(max, d * (1 + x))]` |
+ *
+ * **Gotchas**
+ *
+ * - A backoff alone never ends a retry. `Retry` has `maxAttempts` for that;
+ *   with `Effect.retry` give `times`.
+ * - `Schedule` functions such as `Schedule.upTo` return plain schedules without
+ *   `[TypeId]`.
+ *
+ * **Example** (Reading the delays of a backoff)
+ *
+ * ```ts
+ * import { Duration } from "effect"
+ * import { Backoff } from "effect-resilience"
+ *
+ * const backoff = Backoff.exponential({ initial: "100 millis", max: "1 second" })
+ *
+ * Backoff.delays(backoff, 5).map(Duration.toMillis) // => [100, 200, 400, 800, 1000]
+ * ```
+ *
+ * Full, equal and decorrelated jitter are those of Marc Brooker, "Exponential
+ * Backoff And Jitter", AWS Architecture Blog, 2015.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import { hasProperty } from "effect/Predicate"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import type * as Schema from "effect/Schema"
+import * as Rules from "./Options.ts"
+
+/**
+ * Key of the property that holds what a backoff was made of.
+ */
+export const TypeId = "~effect-resilience/Backoff"
+
+/**
+ * Type of the key that holds what a backoff was made of.
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * Schedule that never stops and whose output is the delay.
+ */
+export interface Backoff extends Schedule.Schedule<Duration.Duration> {
+  readonly [TypeId]: Spec
+}
+
+/**
+ * Jitter of a share of the delay, made by `ratio`.
+ */
+export interface Ratio {
+  readonly _tag: "Ratio"
+  readonly ratio: number
+}
+
+/**
+ * Jitter that any delay can have.
+ */
+export type Jitter = "none" | "full" | "equal" | Ratio
+
+/**
+ * Options of `exponential`.
+ */
+export interface ExponentialOptions {
+  /** First delay, more than zero. Default 100 millis. */
+  readonly initial?: Duration.Input | undefined
+  /** What each delay is multiplied by, at least 1. Default 2, or 3 with decorrelated jitter. */
+  readonly factor?: number | undefined
+  /** Longest delay, at least `initial`. Default 1 minute. */
+  readonly max?: Duration.Input | undefined
+  /** Default `"full"`. */
+  readonly jitter?: Jitter | "decorrelated" | undefined
+}
+
+/**
+ * Options of `linear`.
+ */
+export interface LinearOptions {
+  /** First delay, zero or more. Default 100 millis. */
+  readonly initial?: Duration.Input | undefined
+  /** What is added to each delay, more than zero. Default `initial`. */
+  readonly increment?: Duration.Input | undefined
+  /** Longest delay, more than zero and at least `initial`. Default 1 minute. */
+  readonly max?: Duration.Input | undefined
+  /** Default `"full"`. */
+  readonly jitter?: Jitter | undefined
+}
+
+/**
+ * Options of `fibonacci`.
+ */
+export interface FibonacciOptions {
+  /** First and second delay, more than zero. Default 100 millis. */
+  readonly initial?: Duration.Input | undefined
+  /** Longest delay, at least `initial`. Default 1 minute. */
+  readonly max?: Duration.Input | undefined
+  /** Default `"full"`. */
+  readonly jitter?: Jitter | undefined
+}
+
+/**
+ * Options of `constant`.
+ */
+export interface ConstantOptions {
+  /** Every delay, zero or more. */
+  readonly delay: Duration.Input
+  /** Default `"none"`. */
+  readonly jitter?: Jitter | undefined
+}
+
+/**
+ * Options of a backoff, with `type` for the name of its constructor.
+ */
+export type Input =
+  | ({ readonly type: "exponential" } & ExponentialOptions)
+  | ({ readonly type: "linear" } & LinearOptions)
+  | ({ readonly type: "fibonacci" } & FibonacciOptions)
+  | ({ readonly type: "constant" } & ConstantOptions)
+
+/**
+ * Duration as text that `Duration.Input` reads, such as `"100 millis"`.
+ */
+export type DurationText = `${number} ${Duration.Unit}`
+
+/**
+ * What a backoff was made of, with its defaults filled in: plain data that
+ * `make` and `Config` read.
+ */
+export type Spec =
+  | {
+      readonly type: "exponential"
+      readonly initial: DurationText
+      readonly factor: number
+      readonly max: DurationText
+      readonly jitter: Jitter | "decorrelated"
+    }
+  | {
+      readonly type: "linear"
+      readonly initial: DurationText
+      readonly increment: DurationText
+      readonly max: DurationText
+      readonly jitter: Jitter
+    }
+  | {
+      readonly type: "fibonacci"
+      readonly initial: DurationText
+      readonly max: DurationText
+      readonly jitter: Jitter
+    }
+  | {
+      readonly type: "constant"
+      readonly delay: DurationText
+      readonly jitter: Jitter
+    }
+
+/**
+ * Values that options have where they are not given.
+ */
+export const defaults = {
+  initial: "100 millis",
+  factor: 2,
+  /** `factor` with decorrelated jitter. */
+  decorrelatedFactor: 3,
+  max: "1 minute",
+  jitter: "full",
+  /** `jitter` of `constant`. */
+  constantJitter: "none"
+} as const
+
+/**
+ * Returns whether a value is a backoff.
+ */
+export const isBackoff = (u: unknown): u is Backoff => Schedule.isSchedule(u) && hasProperty(u, TypeId)
+
+/**
+ * Creates jitter of a share of the delay, such as 0.1 for 10 % less to 10 %
+ * more.
+ *
+ * **Details**
+ *
+ * `ratio` is in (0, 1]. The delay is uniform in `[d * (1 - ratio), d * (1 + ratio)]`
+ * with the upper end cut off at `max`, so at `max` it is up to `ratio` less.
+ * `constant` has no `max`, so its delays spread to both sides.
+ */
+export const ratio = (ratio: number): Ratio => ({ _tag: "Ratio", ratio: Rules.ratio("Backoff", "ratio", ratio) })
+
+/**
+ * Creates a backoff whose delay is multiplied by `factor` each time.
+ *
+ * **Details**
+ *
+ * With `jitter: "decorrelated"` each delay is drawn between `initial` and
+ * `factor` times the delay before. The original formula draws beyond `max` and
+ * takes the smaller of the two, which makes two delays of three equal to `max`
+ * in the end; here the range ends at `max`.
+ */
+export const exponential = (options: ExponentialOptions = {}): Backoff => {
+  const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
+  const { factor = jitter === "decorrelated" ? defaults.decorrelatedFactor : defaults.factor } = options
+  if (!(Number.isFinite(factor) && factor >= 1)) Rules.reject("Backoff", "factor", factor, "a finite number >= 1")
+  return fromSpec({
+    type: "exponential",
+    ...bounds(initial, max),
+    factor,
+    jitter:
+      jitter === "decorrelated" ? jitter : checkJitter(jitter, `"none", "full", "equal", "decorrelated" or a ratio`)
+  })
+}
+
+/**
+ * Creates a backoff whose delay grows by `increment` each time.
+ */
+export const linear = (options: LinearOptions = {}): Backoff => {
+  const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
+  const { increment = initial } = options
+  return fromSpec({
+    type: "linear",
+    ...bounds(initial, max, "zero"),
+    increment: durationText(Rules.millis("Backoff", "increment", increment)),
+    jitter: checkJitter(jitter)
+  })
+}
+
+/**
+ * Creates a backoff whose delay is the sum of the two delays before.
+ */
+export const fibonacci = (options: FibonacciOptions = {}): Backoff => {
+  const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
+  return fromSpec({ type: "fibonacci", ...bounds(initial, max), jitter: checkJitter(jitter) })
+}
+
+/**
+ * Creates a backoff whose delay is always the same.
+ */
+export const constant = (options: Duration.Input | ConstantOptions): Backoff => {
+  const { delay, jitter = defaults.constantJitter } = isConstantOptions(options) ? options : { delay: options }
+  return fromSpec({
+    type: "constant",
+    delay: durationText(Rules.millis("Backoff", "delay", delay, "zero")),
+    jitter: checkJitter(jitter)
+  })
+}
+
+const isConstantOptions = (options: Duration.Input | ConstantOptions): options is ConstantOptions =>
+  typeof options === "object" && options !== null && "delay" in options
+
+/**
+ * Creates a backoff from the name of its constructor and the options of that
+ * constructor, such as the `[TypeId]` of another backoff.
+ *
+ * **Details**
+ *
+ * A key that the constructor does not have throws an `InvalidOptionError`.
+ */
+export const make = (options: Input): Backoff => {
+  const { type, ...rest } = options
+  const allow = (...keys: ReadonlyArray<string>) => Rules.keys("Backoff", rest, keys)
+  switch (options.type) {
+    case "exponential":
+      allow("initial", "factor", "max", "jitter")
+      return exponential(options)
+    case "linear":
+      allow("initial", "increment", "max", "jitter")
+      return linear(options)
+    case "fibonacci":
+      allow("initial", "max", "jitter")
+      return fibonacci(options)
+    case "constant":
+      allow("delay", "jitter")
+      return constant({ delay: options.delay, jitter: options.jitter })
+    default:
+      return Rules.reject("Backoff", "type", type, "one of exponential, linear, fibonacci, constant")
+  }
+}
+
+/**
+ * Returns the first `count` delays without their jitter.
+ *
+ * **Details**
+ *
+ * With full, equal or decorrelated jitter these are the longest delays that can
+ * be drawn.
+ */
+export const delays: {
+  (count: number): (self: Backoff) => ReadonlyArray<Duration.Duration>
+  (self: Backoff, count: number): ReadonlyArray<Duration.Duration>
+} = /* @__PURE__ */ dual(2, (self: Backoff, count: number): ReadonlyArray<Duration.Duration> => {
+  const plan = planOf(self[TypeId])
+  const next = plan.jitter === "decorrelated" ? start(plan) : growth(plan)
+  return Array.from({ length: Rules.count("Backoff", "count", count, 0) }, () => Duration.millis(next(() => 1)))
+})
+
+/**
+ * Schema of a backoff in a configuration: an object with `type` for the name of
+ * the constructor and the options of that constructor.
+ *
+ * **Details**
+ *
+ * Durations are strings such as `"100 millis"`, or milliseconds. Jitter is a
+ * name, or `{ "_tag": "Ratio", "ratio": 0.1 }`.
+ */
+export const Config: Schema.Codec<Backoff, Rules.Json> = /* @__PURE__ */ (() =>
+  Rules.parsed(
+    isBackoff,
+    // `make` checks the type, the keys and each value itself.
+    (json) => make(json as unknown as Input),
+    (backoff) => ({ ...backoff[TypeId] })
+  ))()
+
+const fromSpec = (spec: Spec): Backoff => {
+  const plan = planOf(spec)
+  return Object.assign(
+    Schedule.fromStep<unknown, Duration.Duration, never, never, never, never>(
+      Effect.sync(() => {
+        const next = start(plan)
+        return () =>
+          Effect.withFiberSucceed((fiber): [Duration.Duration, Duration.Duration] => {
+            const random = fiber.getRef(Random.Random)
+            const delay = Duration.millis(next(() => random.nextDoubleUnsafe()))
+            return [delay, delay]
+          })
+      })
+    ),
+    { [TypeId]: spec }
+  )
+}
+
+/**
+ * A spec in numbers: milliseconds, and `by` for the factor or the increment.
+ */
+interface Plan {
+  readonly type: Spec["type"]
+  readonly initial: number
+  readonly by: number
+  readonly max: number
+  readonly jitter: Spec["jitter"]
+}
+
+const planOf = (spec: Spec): Plan =>
+  spec.type === "constant"
+    ? { ...spec, initial: Duration.toMillis(spec.delay), by: 0, max: Number.MAX_VALUE }
+    : {
+        ...spec,
+        initial: Duration.toMillis(spec.initial),
+        by: spec.type === "exponential" ? spec.factor : spec.type === "linear" ? Duration.toMillis(spec.increment) : 0,
+        max: Duration.toMillis(spec.max)
+      }
+
+/**
+ * Starts a backoff: returns the function that draws its next delay, in
+ * milliseconds.
+ */
+const start = (plan: Plan): ((draw: () => number) => number) => {
+  const { by, initial, jitter, max } = plan
+  if (jitter === "decorrelated") {
+    let previous = initial
+    return (draw) => (previous = between(initial, Math.min(max, previous * by), draw()))
+  }
+  const next = growth(plan)
+  if (jitter === "none") return next
+  // The share of the delay that the jitter takes away at most, and adds at most.
+  const [less, more] = jitter === "full" ? [1, 0] : jitter === "equal" ? [0.5, 0] : [jitter.ratio, jitter.ratio]
+  return (draw) => {
+    const delay = next()
+    return between(delay * (1 - less), Math.min(max, delay * (1 + more)), draw())
+  }
+}
+
+/**
+ * Returns the function that returns the next delay without jitter, in
+ * milliseconds.
+ */
+const growth = ({ by, initial, max, type }: Plan): (() => number) => {
+  let delay = initial
+  let before = 0
+  return () => {
+    const current = delay
+    const grown = type === "exponential" ? current * by : current + (type === "fibonacci" ? before : by)
+    // What is kept is at most `max`, so no number of attempts makes it infinite or NaN.
+    delay = Math.min(max, grown)
+    before = current
+    return current
+  }
+}
+
+// The sum may be rounded to more than `high`.
+const between = (low: number, high: number, draw: number): number => Math.min(high, low + draw * (high - low))
+
+const bounds = (initial: Duration.Input, max: Duration.Input, min?: "zero") => {
+  const low = Rules.millis("Backoff", "initial", initial, min)
+  const high = Rules.millis("Backoff", "max", max)
+  if (high < low) Rules.reject("Backoff", "max", max, `at least initial (${durationText(low)})`)
+  return { initial: durationText(low), max: durationText(high) }
+}
+
+const checkJitter = (jitter: Jitter, rule = `"none", "full", "equal" or a ratio (${onlyExponential})`): Jitter => {
+  if (jitter === "none" || jitter === "full" || jitter === "equal") return jitter
+  if (typeof jitter !== "object" || jitter === null || jitter._tag !== "Ratio") {
+    return Rules.reject("Backoff", "jitter", jitter, rule)
+  }
+  for (const [key, value] of Object.entries<unknown>({ ...jitter })) {
+    if (key !== "_tag" && key !== "ratio") {
+      Rules.reject("Backoff", `jitter.${key}`, value, "absent (the keys are _tag, ratio)")
+    }
+  }
+  return { _tag: "Ratio", ratio: Rules.ratio("Backoff", "jitter.ratio", jitter.ratio) }
+}
+
+const onlyExponential = `"decorrelated" grows from the delay before it, so it is for exponential only`
+
+const units = [
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1000]
+] as const
+
+/**
+ * Returns milliseconds as text in the largest unit that divides them, such as
+ * `"90 seconds"`.
+ */
+export const durationText = (millis: number): DurationText => {
+  const [unit, size] = units.find(([, size]) => millis >= size && millis % size === 0) ?? ["milli", 1]
+  const value = millis / size
+  // A number with an exponent is no `Duration.Input`.
+  const digits = Number.isInteger(value) ? BigInt(value) : value < 1e-6 ? value.toFixed(9) : value
+  // The text is that of a number in each case, and a unit may end in "s".
+  return `${digits} ${unit}${value === 1 ? "" : "s"}` as DurationText
+}

@@ -1,0 +1,403 @@
+/**
+ * The state machine of a circuit, as a pure function over plain data.
+ *
+ * **Details**
+ *
+ * - `Closed` admits calls. `Trip` opens it.
+ * - `Open` refuses calls until its time is over; the first admission after that
+ *   makes it `HalfOpen`. Nothing moves by itself and reading changes nothing.
+ * - `HalfOpen` admits probes, each with a lease, and refuses the rest. The
+ *   outcomes of the probes close the circuit or open it again.
+ * - `HeldOpen` and `HeldClosed` are an operator's: outcomes do not move them.
+ *   `Release`, `Reset` and the end of the hold lead to `Closed`.
+ * - Every edge adds one to `generation`. An outcome carries the generation of
+ *   its admission, and one of an older generation returns the identical state.
+ * - All times are milliseconds since the epoch, on the clock of the store.
+ *
+ * **Example** (Opening a circuit and letting a probe close it)
+ *
+ * ```ts
+ * import { CircuitState } from "effect-resilience"
+ *
+ * const config = { probes: 1, needed: 1, of: 1, leaseMillis: 30_000, paceMillis: 1_000 }
+ * const step = (state: CircuitState.CircuitState, event: CircuitState.Event, now: number) =>
+ *   CircuitState.transition(state, event, now, config)
+ *
+ * const trip = { _tag: "Trip", generation: 0, openMillis: 5_000, reason: "5 consecutive failures" } as const
+ * const [open] = step(CircuitState.initial, trip, 0)
+ * const [halfOpen, admitted] = step(open, { _tag: "Admit" }, 5_000)
+ * const probe = { _tag: "Settle", generation: 2, permit: 1, outcome: "Success", openMillis: 0, reason: "" } as const
+ * const [closed] = step(halfOpen, probe, 5_100)
+ *
+ * admitted // => { _tag: "Admitted", generation: 2, permit: 1 }
+ * const tags = [open._tag, halfOpen._tag, closed._tag]
+ * tags // => ["Open", "HalfOpen", "Closed"]
+ * ```
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * State of a circuit that admits calls.
+ */
+export interface Closed {
+  readonly _tag: "Closed"
+  /** Edges taken so far. */
+  readonly generation: number
+  /** When it closed, or 0 where it never was anything else. */
+  readonly since: number
+  /** Openings since the count began again. */
+  readonly openings: number
+  /** How long it was last open, in milliseconds. */
+  readonly openMillis: number
+}
+
+/**
+ * State of a circuit that refuses calls until its time is over.
+ */
+export interface Open {
+  readonly _tag: "Open"
+  readonly generation: number
+  /** When it opened. */
+  readonly since: number
+  /** Openings since the count began again, this one included. */
+  readonly openings: number
+  /** How long it stays open, in milliseconds. */
+  readonly openMillis: number
+  /** Why it opened. */
+  readonly reason: string
+}
+
+/**
+ * Permit of a probe, which ends by itself.
+ */
+export interface Lease {
+  readonly permit: number
+  /** When another probe may take its place. */
+  readonly until: number
+}
+
+/**
+ * State of a circuit that admits probes.
+ */
+export interface HalfOpen {
+  readonly _tag: "HalfOpen"
+  readonly generation: number
+  /** When the open time was over and the first probe admitted. */
+  readonly since: number
+  readonly openings: number
+  readonly openMillis: number
+  /** Why the circuit had opened. */
+  readonly reason: string
+  /** Permits given so far. */
+  readonly permits: number
+  /** Probes that have not settled. */
+  readonly leases: ReadonlyArray<Lease>
+  /** Probes that succeeded. */
+  readonly successes: number
+  /** Probes that failed. */
+  readonly failures: number
+  /** When the next probe may start, after one that said nothing. */
+  readonly notBefore: number
+}
+
+/**
+ * State of a circuit that an operator keeps open or closed.
+ */
+export interface Held {
+  readonly _tag: "HeldOpen" | "HeldClosed"
+  readonly generation: number
+  /** When the hold began. */
+  readonly since: number
+  /** When the hold ends by itself. */
+  readonly until?: number | undefined
+  /** Why it is held. */
+  readonly reason?: string | undefined
+  /** Who holds it. */
+  readonly by?: string | undefined
+}
+
+/**
+ * State of a circuit.
+ */
+export type CircuitState = Closed | Open | HalfOpen | Held
+
+/**
+ * Numbers that the state machine works by.
+ */
+export interface Config {
+  /** Probes that may run at one time. */
+  readonly probes: number
+  /** Successful probes that close the circuit. */
+  readonly needed: number
+  /** Probes among which `needed` have to succeed. */
+  readonly of: number
+  /** How long a probe keeps its permit, in milliseconds. */
+  readonly leaseMillis: number
+  /** How long to wait after a probe that said nothing, in milliseconds. */
+  readonly paceMillis: number
+}
+
+/**
+ * What happens to a circuit.
+ */
+export type Event =
+  /** A call asks to run. */
+  | { readonly _tag: "Admit" }
+  /** The window of a closed circuit says that it has to open. */
+  | { readonly _tag: "Trip"; readonly generation: number; readonly openMillis: number; readonly reason: string }
+  /** A probe ended. `openMillis` and `reason` count where it opens the circuit. */
+  | {
+      readonly _tag: "Settle"
+      readonly generation: number
+      readonly permit: number
+      readonly outcome: "Success" | "Failure" | "Ignored"
+      readonly openMillis: number
+      readonly reason: string
+    }
+  /** An operator keeps the circuit open or closed. */
+  | {
+      readonly _tag: "Hold"
+      readonly as: Held["_tag"]
+      /** How long the hold lasts, in milliseconds: until it is released where absent. */
+      readonly forMillis?: number | undefined
+      readonly reason?: string | undefined
+      readonly by?: string | undefined
+    }
+  /** An operator ends a hold. */
+  | { readonly _tag: "Release" }
+  /** An operator closes the circuit, whatever its state. */
+  | { readonly _tag: "Reset" }
+
+/**
+ * What the state machine answers.
+ *
+ * **Details**
+ *
+ * `permit` is 0 for a call through a closed circuit and above for a probe.
+ * `retryAt` is when a call may next be admitted, absent where nobody can know.
+ */
+export type Decision =
+  | { readonly _tag: "Admitted"; readonly generation: number; readonly permit: number }
+  | { readonly _tag: "Refused"; readonly retryAt?: number | undefined }
+  | { readonly _tag: "Done" }
+
+/**
+ * State that every circuit begins with.
+ */
+export const initial: Closed = { _tag: "Closed", generation: 0, since: 0, openings: 0, openMillis: 0 }
+
+const done: Decision = { _tag: "Done" }
+
+/**
+ * Returns the state after an event, and the answer to who caused it.
+ *
+ * **Details**
+ *
+ * An event that changes nothing returns the identical state.
+ */
+export const transition = (
+  state: CircuitState,
+  event: Event,
+  now: number,
+  config: Config
+): readonly [CircuitState, Decision] => {
+  switch (event._tag) {
+    case "Admit":
+      return admit(state, now, config)
+    case "Trip":
+      return [
+        state._tag === "Closed" && state.generation === event.generation
+          ? open(state, event.openMillis, event.reason, nextOpening(state, now), now)
+          : state,
+        done
+      ]
+    case "Settle":
+      return [
+        state._tag === "HalfOpen" && state.generation === event.generation ? settle(state, event, now, config) : state,
+        done
+      ]
+    case "Hold": {
+      const { as, by, forMillis, reason } = event
+      const until = forMillis === undefined ? undefined : now + forMillis
+      return [{ _tag: as, generation: state.generation + 1, since: now, until, reason, by }, done]
+    }
+    case "Release":
+      return [isHeld(state) ? clean(state, now) : state, done]
+    case "Reset":
+      return [clean(state, now), done]
+  }
+}
+
+const admit = (state: CircuitState, now: number, config: Config): readonly [CircuitState, Decision] => {
+  const refused = refusal(state, now, config)
+  if (refused !== undefined) return [state, refused]
+  switch (state._tag) {
+    case "Closed":
+      return [state, { _tag: "Admitted", generation: state.generation, permit: 0 }]
+    case "HeldOpen":
+    case "HeldClosed": {
+      const next = state._tag === "HeldClosed" && !holdEnded(state, now) ? state : clean(state, now)
+      return [next, { _tag: "Admitted", generation: next.generation, permit: 0 }]
+    }
+    case "Open":
+    case "HalfOpen": {
+      const first = state._tag === "Open"
+      const generation = first ? state.generation + 1 : state.generation
+      const permit = first ? 1 : state.permits + 1
+      const lease: Lease = { permit, until: now + config.leaseMillis }
+      return [
+        {
+          _tag: "HalfOpen",
+          generation,
+          since: first ? now : state.since,
+          openings: state.openings,
+          openMillis: state.openMillis,
+          reason: state.reason,
+          permits: permit,
+          leases: first ? [lease] : [...liveLeases(state, now, config), lease],
+          successes: first ? 0 : state.successes,
+          failures: first ? 0 : state.failures,
+          notBefore: first ? 0 : state.notBefore
+        },
+        { _tag: "Admitted", generation, permit }
+      ]
+    }
+  }
+}
+
+/**
+ * Returns the refusal that an admission would meet, or `undefined` where a call
+ * would be admitted.
+ */
+export const refusal = (
+  state: CircuitState,
+  now: number,
+  config: Config
+): Extract<Decision, { readonly _tag: "Refused" }> | undefined => {
+  switch (state._tag) {
+    case "Closed":
+    case "HeldClosed":
+      return undefined
+    case "Open":
+      return isDue(openUntil(state), state.openMillis, now) ? undefined : { _tag: "Refused", retryAt: openUntil(state) }
+    case "HeldOpen":
+      return holdEnded(state, now) ? undefined : { _tag: "Refused", retryAt: state.until }
+    case "HalfOpen":
+      if (liveLeases(state, now, config).length >= config.probes) return { _tag: "Refused", retryAt: undefined }
+      return isDue(state.notBefore, config.paceMillis, now) ? undefined : { _tag: "Refused", retryAt: state.notBefore }
+  }
+}
+
+const settle = (
+  state: HalfOpen,
+  event: Extract<Event, { readonly _tag: "Settle" }>,
+  now: number,
+  config: Config
+): CircuitState => {
+  const successes = state.successes + (event.outcome === "Success" ? 1 : 0)
+  const failures = state.failures + (event.outcome === "Failure" ? 1 : 0)
+  if (successes >= config.needed) {
+    return {
+      _tag: "Closed",
+      generation: state.generation + 1,
+      since: now,
+      openings: state.openings,
+      openMillis: state.openMillis
+    }
+  }
+  if (failures > config.of - config.needed) {
+    return open(state, event.openMillis, event.reason, state.openings + 1, now)
+  }
+  return {
+    ...state,
+    leases: state.leases.filter((lease) => lease.permit !== event.permit),
+    successes,
+    failures,
+    notBefore: event.outcome === "Ignored" ? now + config.paceMillis : state.notBefore
+  }
+}
+
+const open = (state: CircuitState, openMillis: number, reason: string, openings: number, now: number): Open => ({
+  _tag: "Open",
+  generation: state.generation + 1,
+  since: now,
+  openings,
+  openMillis,
+  reason
+})
+
+const clean = (state: CircuitState, now: number): Closed => ({
+  _tag: "Closed",
+  generation: state.generation + 1,
+  since: now,
+  openings: 0,
+  openMillis: 0
+})
+
+/**
+ * Returns whether an operator holds the circuit.
+ */
+export const isHeld = (state: CircuitState): state is Held => state._tag === "HeldOpen" || state._tag === "HeldClosed"
+
+/**
+ * Returns when the time of an open circuit is over.
+ */
+export const openUntil = (state: Open): number => state.since + state.openMillis
+
+/**
+ * Returns which opening the next one is, counted from 1.
+ *
+ * **Details**
+ *
+ * The count begins again once the circuit has stayed closed as long as it was
+ * last open.
+ */
+export const nextOpening = (state: CircuitState, now: number): number => {
+  if (isHeld(state)) return 1
+  return state._tag === "Closed" && now - state.since >= state.openMillis ? 1 : state.openings + 1
+}
+
+/**
+ * Returns the leases that have not ended.
+ */
+export const liveLeases = (state: HalfOpen, now: number, config: Config): ReadonlyArray<Lease> =>
+  state.leases.filter((lease) => !isDue(lease.until, config.leaseMillis, now))
+
+// A moment further away than it was when it was set means that the clock was
+// set back: it counts as past, or the circuit would wait as long again.
+const isDue = (at: number, lengthMillis: number, now: number): boolean => now >= at || at - now > lengthMillis
+
+// An operator's hold ends at its time and not earlier, whatever the clock does.
+const holdEnded = (state: Held, now: number): boolean => state.until !== undefined && now >= state.until
+
+const Millis = /* @__PURE__ */ (() => Schema.Finite)()
+const Count = /* @__PURE__ */ (() => Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))()
+
+/**
+ * Schema of a circuit's state, for stores.
+ */
+export const CircuitState: Schema.Codec<CircuitState> = /* @__PURE__ */ (() => {
+  const held = {
+    generation: Count,
+    since: Millis,
+    until: Schema.optional(Millis),
+    reason: Schema.optional(Schema.String),
+    by: Schema.optional(Schema.String)
+  }
+  const opened = { generation: Count, since: Millis, openings: Count, openMillis: Millis }
+  return Schema.Union([
+    Schema.TaggedStruct("Closed", opened),
+    Schema.TaggedStruct("Open", { ...opened, reason: Schema.String }),
+    Schema.TaggedStruct("HalfOpen", {
+      ...opened,
+      reason: Schema.String,
+      permits: Count,
+      leases: Schema.Array(Schema.Struct({ permit: Count, until: Millis })),
+      successes: Count,
+      failures: Count,
+      notBefore: Millis
+    }),
+    Schema.TaggedStruct("HeldOpen", held),
+    Schema.TaggedStruct("HeldClosed", held)
+  ])
+})()

@@ -1,0 +1,296 @@
+/**
+ * Health reports: what a health check found, and what all checks together say.
+ *
+ * **Details**
+ *
+ * - A report is healthy when every check is. It is unhealthy when a critical
+ *   check is unhealthy, and degraded otherwise. A report without checks is
+ *   healthy.
+ * - `Report` and `CheckReport` are schemas. They encode to JSON, with durations
+ *   as milliseconds and times as ISO strings, and decode back.
+ * - Details of a check are made safe for JSON when the check ends, so that no
+ *   value in them can make a report fail.
+ *
+ * **Gotchas**
+ *
+ * `Health` exports all of this module. Import from there.
+ *
+ * **Example** (Encoding a report to JSON)
+ *
+ * ```ts
+ * import { DateTime, Duration, Schema } from "effect"
+ * import { Health } from "effect-resilience"
+ *
+ * const report: Health.Report = {
+ *   status: "degraded",
+ *   version: "1.4.0",
+ *   uptime: Duration.seconds(90),
+ *   timestamp: DateTime.makeUnsafe("2026-11-20T12:00:00Z"),
+ *   checks: [
+ *     {
+ *       name: "cache",
+ *       status: "unhealthy",
+ *       critical: false,
+ *       message: "connection refused",
+ *       latency: Duration.millis(1.5),
+ *       checkedAt: DateTime.makeUnsafe("2026-11-20T11:59:59Z")
+ *     }
+ *   ]
+ * }
+ * const json = Schema.encodeSync(Health.Report)(report)
+ *
+ * json.uptime // => 90000
+ * json.timestamp // => "2026-11-20T12:00:00.000Z"
+ * json.checks[0]?.latency // => 1.5
+ * ```
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+
+/**
+ * Verdict of a check or of a report.
+ *
+ * **Details**
+ *
+ * `degraded` means that the service answers with less than it should have.
+ */
+export type Status = "healthy" | "degraded" | "unhealthy"
+
+/**
+ * Schema of a verdict.
+ */
+export const Status: Schema.Codec<Status> = /* @__PURE__ */ (() =>
+  Schema.Literals(["healthy", "degraded", "unhealthy"]))()
+
+/**
+ * Question that a check helps to answer.
+ *
+ * **Details**
+ *
+ * - `liveness`: must the process be restarted?
+ * - `readiness`: should it get traffic?
+ * - `startup`: has it finished starting?
+ */
+export type Kind = "liveness" | "readiness" | "startup"
+
+/**
+ * Schema of the kind of a check.
+ */
+export const Kind: Schema.Codec<Kind> = /* @__PURE__ */ (() => Schema.Literals(["liveness", "readiness", "startup"]))()
+
+// JSON has no word for an infinite duration.
+const Elapsed: Schema.Codec<Duration.Duration, number> = /* @__PURE__ */ (() =>
+  Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
+    Schema.decodeTo(
+      Schema.Duration.check(
+        Schema.makeFilter(
+          (elapsed) => {
+            const millis = Duration.toMillis(elapsed)
+            return Number.isFinite(millis) && millis >= 0
+          },
+          { expected: "a finite duration >= 0" }
+        )
+      ),
+      SchemaTransformation.durationFromMillis
+    )
+  ))()
+
+/**
+ * What one check found.
+ */
+export interface CheckReport {
+  /** Name under which the check is registered. */
+  readonly name: string
+  readonly status: Status
+  /** Whether the report is unhealthy when this check is. */
+  readonly critical: boolean
+  /** Why the check is not healthy. */
+  readonly message?: string
+  /** How long the check took to answer. */
+  readonly latency: Duration.Duration
+  /** What else the check had to say. */
+  readonly details?: Schema.Json
+  /** When the check answered. */
+  readonly checkedAt: DateTime.Utc
+}
+
+/**
+ * JSON of what one check found.
+ */
+export interface CheckReportJson {
+  readonly name: string
+  readonly status: Status
+  readonly critical: boolean
+  readonly message?: string
+  /** Milliseconds. */
+  readonly latency: number
+  readonly details?: Schema.Json
+  /** ISO 8601, UTC. */
+  readonly checkedAt: string
+}
+
+/**
+ * Schema of what one check found.
+ */
+export const CheckReport: Schema.Codec<CheckReport, CheckReportJson> = /* @__PURE__ */ (() =>
+  Schema.Struct({
+    name: Schema.String,
+    status: Status,
+    critical: Schema.Boolean,
+    message: Schema.optionalKey(Schema.String),
+    latency: Elapsed,
+    details: Schema.optionalKey(Schema.Json),
+    checkedAt: Schema.DateTimeUtcFromString
+  }))()
+
+/**
+ * What all checks together say.
+ */
+export interface Report {
+  readonly status: Status
+  /** Why the report is unhealthy apart from its checks: `"draining"`. */
+  readonly message?: string
+  /** Version of the service. */
+  readonly version?: string
+  /** How long the health layer has been up. */
+  readonly uptime: Duration.Duration
+  /** When the report was made. */
+  readonly timestamp: DateTime.Utc
+  /** What each check found, in the order of registration. */
+  readonly checks: ReadonlyArray<CheckReport>
+}
+
+/**
+ * JSON of what all checks together say.
+ */
+export interface ReportJson {
+  readonly status: Status
+  readonly message?: string
+  readonly version?: string
+  /** Milliseconds. */
+  readonly uptime: number
+  /** ISO 8601, UTC. */
+  readonly timestamp: string
+  readonly checks: ReadonlyArray<CheckReportJson>
+}
+
+/**
+ * Schema of a report.
+ */
+export const Report: Schema.Codec<Report, ReportJson> = /* @__PURE__ */ (() =>
+  Schema.Struct({
+    status: Status,
+    message: Schema.optionalKey(Schema.String),
+    version: Schema.optionalKey(Schema.String),
+    uptime: Elapsed,
+    timestamp: Schema.DateTimeUtcFromString,
+    checks: Schema.Array(CheckReport)
+  }))()
+
+/**
+ * Returns what several checks together say.
+ */
+export const statusOf = (checks: Iterable<Pick<CheckReport, "status" | "critical">>): Status => {
+  let status: Status = "healthy"
+  for (const check of checks) {
+    if (check.status === "healthy") continue
+    if (check.status === "unhealthy" && check.critical) return "unhealthy"
+    status = "degraded"
+  }
+  return status
+}
+
+const maxDepth = 32
+const maxNodes = 10_000
+
+/**
+ * Returns a copy of a value that JSON can hold, and never throws.
+ *
+ * **Details**
+ *
+ * - `toJSON` is called where there is one, so dates become ISO strings and
+ *   `Redacted` values stay hidden.
+ * - A bigint becomes its digits, `NaN` and the infinities their names, an error
+ *   its name and message.
+ * - A reference to an enclosing object becomes `"[circular]"`, a property that
+ *   throws `"[unreadable]"`, and what is nested deeper than 32 levels or comes
+ *   after 10 000 values `"[truncated]"`.
+ * - Properties that are `undefined`, functions or symbols are left out.
+ */
+export const jsonSafe = (value: unknown): Schema.Json => {
+  const enclosing = new Set<object>()
+  let nodes = 0
+
+  const copy = (value: unknown, key: string): Schema.Json | undefined => {
+    switch (typeof value) {
+      case "string":
+      case "boolean":
+        return value
+      case "number":
+        return Number.isFinite(value) ? value : String(value)
+      case "bigint":
+        return String(value)
+      case "object":
+        return value === null ? null : copyObject(value, key)
+      default:
+        return undefined
+    }
+  }
+
+  const copyObject = (value: object, key: string): Schema.Json | undefined => {
+    if (enclosing.has(value)) return "[circular]"
+    if (enclosing.size >= maxDepth || nodes >= maxNodes) return "[truncated]"
+    nodes++
+    enclosing.add(value)
+    try {
+      if ("toJSON" in value && typeof value.toJSON === "function") {
+        const json: unknown = value.toJSON(key)
+        if (json !== value) return copy(json, key)
+      }
+      if (value instanceof Error) return { name: String(value.name), message: String(value.message) }
+      return Array.isArray(value) ? copyArray(value) : copyRecord(value)
+    } catch {
+      return "[unreadable]"
+    } finally {
+      enclosing.delete(value)
+    }
+  }
+
+  const copyArray = (values: ReadonlyArray<unknown>): Schema.Json => {
+    const out: Array<Schema.Json> = []
+    for (let i = 0; i < values.length; i++) {
+      if (++nodes > maxNodes) {
+        out.push("[truncated]")
+        break
+      }
+      out.push(read(values, i) ?? null)
+    }
+    return out
+  }
+
+  const copyRecord = (record: object): Schema.Json => {
+    const out: Array<[string, Schema.Json]> = []
+    for (const key of Object.keys(record)) {
+      if (++nodes > maxNodes) {
+        out.push(["[truncated]", true])
+        break
+      }
+      const member = read(record, key)
+      if (member !== undefined) out.push([key, member])
+    }
+    // Unlike an assignment, this keeps a key such as "__proto__" a plain key.
+    return Object.fromEntries(out)
+  }
+
+  const read = (from: object, key: string | number): Schema.Json | undefined => {
+    try {
+      return copy(Reflect.get(from, key), String(key))
+    } catch {
+      return "[unreadable]"
+    }
+  }
+
+  return copy(value, "") ?? null
+}

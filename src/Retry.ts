@@ -1,0 +1,614 @@
+/**
+ * Retry: runs an effect again after a typed failure.
+ *
+ * **Details**
+ *
+ * - `maxAttempts` counts the first attempt. There is no sleep after the last.
+ * - `retry` fails with the last error, with its cause unchanged.
+ *   `retryOrExhausted` fails with a `RetryExhaustedError` where attempts, time
+ *   or the schedule ran out, and with the error itself where it was not
+ *   retried.
+ * - `retryUntil` also runs an effect again when its value is not accepted.
+ * - Only typed failures are retried. A cause with a defect or an interruption
+ *   passes unchanged, also when it holds a typed error too.
+ * - Refusals of this package's own policies are not retried, and `while` does
+ *   not see them, unless `retryRefusals` is true.
+ * - The delay is that of `backoff`, or the `retryAfter` of the error where that
+ *   is longer.
+ * - A delay of zero is no sleep: an effect without one can be run with
+ *   `Effect.runSync`.
+ *
+ * **Gotchas**
+ *
+ * - A timeout inside a retry is for each attempt, and one outside is for all of
+ *   them.
+ * - `maxElapsed` interrupts nothing: it begins no attempt too late, and an
+ *   attempt that has begun may take as long as it does.
+ *
+ * **Example** (Retrying one kind of error)
+ *
+ * ```ts
+ * import { Data, Effect } from "effect"
+ * import { Backoff, Retry } from "effect-resilience"
+ *
+ * class Unavailable extends Data.TaggedError("Unavailable")<{}> {}
+ * class NotFound extends Data.TaggedError("NotFound")<{}> {}
+ *
+ * let calls = 0
+ * const request = Effect.suspend((): Effect.Effect<string, Unavailable | NotFound> => {
+ *   calls += 1
+ *   return calls < 3 ? Effect.fail(new Unavailable()) : Effect.succeed(`answer ${calls}`)
+ * })
+ *
+ * const program = request.pipe(
+ *   Retry.retry({ maxAttempts: 3, while: "Unavailable", backoff: Backoff.exponential({ initial: "1 millis" }) })
+ * )
+ *
+ * await Effect.runPromise(program) // => "answer 3"
+ * ```
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { hasProperty } from "effect/Predicate"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Backoff from "./Backoff.ts"
+import * as Rules from "./Options.ts"
+import * as Refusal from "./Refusal.ts"
+
+/**
+ * Tags of the errors in `E`, or any string where `E` is unknown.
+ */
+export type Tags<E> = unknown extends E ? string : E extends { readonly _tag: infer Tag extends string } ? Tag : never
+
+/**
+ * Attempt that failed and is to be followed by another.
+ */
+export interface FailedAttempt<out E> {
+  /** Number of the attempt that failed, from 1. */
+  readonly attempt: number
+  /** Error of the attempt, or its value with `retryUntil`. */
+  readonly error: E
+  /** Time until the next attempt. */
+  readonly delay: Duration.Duration
+}
+
+/**
+ * Options of a retry.
+ *
+ * **Details**
+ *
+ * `E` is the type of the errors that the functions can take, `SE` and `SR` are
+ * the errors and services of `backoff`, and `OR` the services of `onRetry`.
+ */
+export interface Options<E = unknown, SE = never, SR = never, OR = never> extends Shared<E, E, SE, SR, OR> {}
+
+/**
+ * Options of a retry that also looks at the value.
+ */
+export interface UntilOptions<
+  A = unknown,
+  B extends A = A,
+  E = unknown,
+  SE = never,
+  SR = never,
+  OR = never
+> extends Shared<E, E | UnacceptedValue<A>, SE, SR, OR> {
+  /** Whether a value is accepted. One that is not is followed by another attempt. */
+  readonly until: ((value: A) => value is B) | ((value: A) => boolean)
+}
+
+interface Shared<E, Reason, SE, SR, OR> {
+  /**
+   * Number of attempts, the first included. Default 3.
+   *
+   * `Infinity` is accepted together with `maxElapsed`.
+   */
+  readonly maxAttempts?: number | undefined
+  /**
+   * Schedule that gives the delays. Default `Backoff.exponential()`.
+   *
+   * Its input is the error. Where it stops there are no more attempts.
+   */
+  readonly backoff?: Schedule.Schedule<unknown, NoInfer<Reason>, SE, SR> | undefined
+  /** Time after the start of the first attempt at which no attempt begins any more. Default: none. */
+  readonly maxElapsed?: Duration.Input | undefined
+  /** Which errors are retried: a predicate, a tag or a list of tags. Default: all. */
+  readonly while?: ((error: E) => boolean) | Tags<E> | ReadonlyArray<Tags<E>> | undefined
+  /** Whether refusals of this package's policies are retried like other errors. Default false. */
+  readonly retryRefusals?: boolean | undefined
+  /** Longest `retryAfter` to wait for. An error with a longer one is not retried. Default 1 minute. */
+  readonly maxRetryAfter?: Duration.Input | undefined
+  /**
+   * Reads how long the error asks to wait. Default: its property `retryAfter`.
+   *
+   * A number is milliseconds. Anything that is no duration is ignored.
+   */
+  readonly retryAfter?: ((error: Reason) => Duration.Input | undefined) | undefined
+  /** Effect that is run before the sleep. */
+  readonly onRetry?: ((failed: FailedAttempt<Reason>) => Effect.Effect<unknown, never, OR>) | undefined
+}
+
+/**
+ * Value that `until` did not accept, where an error is expected.
+ */
+export class UnacceptedValue<out A> extends Data.TaggedClass("UnacceptedValue")<{
+  readonly value: A
+}> {}
+
+/**
+ * Error of an effect that was given up while it could still have been retried.
+ */
+export class RetryExhaustedError<out E> extends Data.TaggedError("RetryExhaustedError")<{
+  /** Number of attempts that were made. */
+  readonly attempts: number
+  /** Time from the start of the first attempt to the end of the last. */
+  readonly elapsed: Duration.Duration
+  /** Error of the last attempt. */
+  readonly lastError: E
+  /** What ran out. `"retryAfter"` is for an unaccepted value that asks for more than `maxRetryAfter`. */
+  readonly why: "attempts" | "elapsed" | "schedule" | "retryAfter"
+}> {
+  override get message(): string {
+    const attempts = `${this.attempts} attempt${this.attempts === 1 ? "" : "s"}`
+    return `gave up after ${attempts} in ${Duration.format(this.elapsed)} (${this.why}): ${show(this.lastError)}`
+  }
+}
+
+/**
+ * Values that options have where they are not given.
+ */
+export const defaults = {
+  maxAttempts: 3,
+  backoff: /* @__PURE__ */ Backoff.exponential(),
+  retryRefusals: false,
+  maxRetryAfter: "1 minute"
+} as const
+
+/**
+ * Retries typed failures of an effect, and fails with the last one where it
+ * gives up.
+ *
+ * **Details**
+ *
+ * The cause of the last failure is unchanged. The errors and services of
+ * `backoff` and the services of `onRetry` are added to those of the effect. An
+ * option that breaks a rule throws an `InvalidOptionError`, also where the
+ * effect is not given yet.
+ *
+ * **Example** (One retry for many effects)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backoff, Retry } from "effect-resilience"
+ *
+ * const patiently = Retry.retry({ maxAttempts: 2, backoff: Backoff.constant("1 millis") })
+ *
+ * let calls = 0
+ * const failing = Effect.suspend(() => Effect.fail(`failure ${++calls}`))
+ *
+ * await Effect.runPromise(Effect.flip(patiently(failing))) // => "failure 2"
+ * await Effect.runPromise(patiently(Effect.succeed("value"))) // => "value"
+ * ```
+ */
+export const retry: {
+  <E, SE = never, SR = never, OR = never>(
+    options?: Options<E, SE, SR, OR>
+  ): <A, E1, R>(
+    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>
+  ) => Effect.Effect<A, E1 | SE, R | SR | OR>
+  <A, E1, R, E, SE = never, SR = never, OR = never>(
+    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>,
+    options?: Options<E, SE, SR, OR>
+  ): Effect.Effect<A, E1 | SE, R | SR | OR>
+} = /* @__PURE__ */ combinator(false)
+
+/**
+ * Retries typed failures of an effect, and fails with a `RetryExhaustedError`
+ * where attempts, time or the schedule ran out.
+ *
+ * **Details**
+ *
+ * Fails with the error itself where it was not to be retried: `while` refused
+ * it, it is a refusal, or its `retryAfter` is longer than `maxRetryAfter`.
+ *
+ * **Example** (Telling exhaustion from an error that is not retried)
+ *
+ * ```ts
+ * import { Data, Effect } from "effect"
+ * import { Backoff, Retry } from "effect-resilience"
+ *
+ * class Unavailable extends Data.TaggedError("Unavailable")<{}> {}
+ * class NotFound extends Data.TaggedError("NotFound")<{}> {}
+ *
+ * const get = (error: Unavailable | NotFound) =>
+ *   Effect.fail(error).pipe(
+ *     Retry.retryOrExhausted({ while: "Unavailable", backoff: Backoff.constant("1 millis") }),
+ *     Effect.catchTag("RetryExhaustedError", (error) => Effect.succeed(`${error.lastError._tag} ${error.attempts} times`)),
+ *     Effect.catchTag("NotFound", () => Effect.succeed("not found"))
+ *   )
+ *
+ * await Effect.runPromise(get(new Unavailable())) // => "Unavailable 3 times"
+ * await Effect.runPromise(get(new NotFound())) // => "not found"
+ * ```
+ */
+export const retryOrExhausted: {
+  <E, SE = never, SR = never, OR = never>(
+    options?: Options<E, SE, SR, OR>
+  ): <A, E1, R>(
+    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>
+  ) => Effect.Effect<A, E1 | SE | RetryExhaustedError<E1>, R | SR | OR>
+  <A, E1, R, E, SE = never, SR = never, OR = never>(
+    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>,
+    options?: Options<E, SE, SR, OR>
+  ): Effect.Effect<A, E1 | SE | RetryExhaustedError<E1>, R | SR | OR>
+} = /* @__PURE__ */ combinator(true)
+
+/**
+ * Runs an effect again until its value is accepted, and fails with a
+ * `RetryExhaustedError` where attempts, time or the schedule ran out.
+ *
+ * **Details**
+ *
+ * Typed failures are retried as in `retryOrExhausted`. `lastError` is the
+ * error of the last attempt, or an `UnacceptedValue` with its value. `backoff`,
+ * `retryAfter` and `onRetry` get the same; `while` gets errors only. A
+ * refinement as `until` narrows the value.
+ *
+ * **Example** (Waiting for a job)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Backoff, Retry } from "effect-resilience"
+ *
+ * let progress = 0
+ * const job = Effect.sync(() => ({ progress: (progress += 40) }))
+ * const every = Backoff.constant("1 millis")
+ *
+ * const done = job.pipe(Retry.retryUntil({ until: (job) => job.progress >= 100, maxAttempts: 5, backoff: every }))
+ * const never = job.pipe(
+ *   Retry.retryUntil({ until: (job) => job.progress < 0, maxAttempts: 2, backoff: every }),
+ *   Effect.catchTag("RetryExhaustedError", (error) => Effect.succeed(error.lastError.value))
+ * )
+ *
+ * await Effect.runPromise(done) // => { progress: 120 }
+ * await Effect.runPromise(never) // => { progress: 200 }
+ * ```
+ */
+export const retryUntil: {
+  <A, E, B extends A = A, SE = never, SR = never, OR = never>(
+    options: UntilOptions<A, B, E, SE, SR, OR>
+  ): <A1, E1, R>(
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>
+  ) => Effect.Effect<Accepted<A1, B>, E1 | SE | RetryExhaustedError<E1 | UnacceptedValue<A1>>, R | SR | OR>
+  <A1, E1, R, A, E, B extends A = A, SE = never, SR = never, OR = never>(
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>,
+    options: UntilOptions<A, B, E, SE, SR, OR>
+  ): Effect.Effect<Accepted<A1, B>, E1 | SE | RetryExhaustedError<E1 | UnacceptedValue<A1>>, R | SR | OR>
+} = /* @__PURE__ */ combinator(true)
+
+/**
+ * Values of type `A` that a refinement to `B` accepts.
+ */
+export type Accepted<A, B> = [A] extends [B] ? A : B
+
+/**
+ * Options in words, with their defaults filled in.
+ */
+export interface Description {
+  readonly maxAttempts: number | "Infinity"
+  readonly backoff: Backoff.Spec | "a schedule"
+  readonly maxElapsed: Backoff.DurationText | "none"
+  readonly while: "every error" | "a predicate" | ReadonlyArray<string>
+  readonly retryRefusals: boolean
+  readonly maxRetryAfter: Backoff.DurationText
+  readonly retryAfter: "error.retryAfter" | "a function"
+  readonly onRetry: "none" | "an effect"
+}
+
+/**
+ * Returns every parameter of a retry as plain data, with its default where it
+ * is not given.
+ */
+export const describe = <E, Reason, SE, SR, OR>(options?: Shared<E, Reason, SE, SR, OR>): Description => {
+  const { backoff, maxAttempts, maxElapsed, maxRetryAfter, retryRefusals, tags } = resolve(options)
+  return {
+    maxAttempts: Number.isFinite(maxAttempts) ? maxAttempts : "Infinity",
+    backoff: Backoff.isBackoff(backoff) ? backoff[Backoff.TypeId] : "a schedule",
+    maxElapsed: Number.isFinite(maxElapsed) ? Backoff.durationText(maxElapsed) : "none",
+    while: tags ?? (options?.while === undefined ? "every error" : "a predicate"),
+    retryRefusals,
+    maxRetryAfter: Backoff.durationText(maxRetryAfter),
+    retryAfter: options?.retryAfter === undefined ? "error.retryAfter" : "a function",
+    onRetry: options?.onRetry === undefined ? "none" : "an effect"
+  }
+}
+
+/**
+ * Options that JSON can hold.
+ */
+export interface ConfigOptions {
+  readonly maxAttempts?: number
+  readonly backoff?: Backoff.Backoff
+  readonly maxElapsed?: Duration.Duration
+  readonly while?: string | ReadonlyArray<string>
+  readonly retryRefusals?: boolean
+  readonly maxRetryAfter?: Duration.Duration
+}
+
+/**
+ * Schema of the options of a retry in a configuration.
+ *
+ * **Details**
+ *
+ * Durations are strings such as `"100 millis"`, or milliseconds. `while` is a
+ * tag or a list of tags. `maxAttempts` may be `"Infinity"`. The decoded options
+ * are those of `retry`.
+ */
+export const Config: Schema.Codec<ConfigOptions, Rules.Json> = /* @__PURE__ */ (() =>
+  Rules.checked(
+    Rules.struct({
+      maxAttempts: Schema.optionalKey(
+        Schema.Union([
+          Schema.Finite,
+          Schema.Literal("Infinity").pipe(
+            Schema.decodeTo(
+              Schema.Literal(Number.POSITIVE_INFINITY),
+              SchemaTransformation.transform({
+                decode: () => Number.POSITIVE_INFINITY,
+                encode: () => "Infinity" as const
+              })
+            )
+          )
+        ])
+      ),
+      backoff: Schema.optionalKey(Backoff.Config),
+      maxElapsed: Schema.optionalKey(Rules.DurationInput),
+      while: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
+      retryRefusals: Schema.optionalKey(Schema.Boolean),
+      maxRetryAfter: Schema.optionalKey(Rules.DurationInput)
+    }),
+    resolve
+  ))()
+
+type AnyEffect = Effect.Effect<unknown, unknown, unknown>
+type AnyOptions = Shared<unknown, unknown, unknown, unknown, unknown> & {
+  readonly until?: ((value: unknown) => boolean) | undefined
+}
+
+/**
+ * Options checked and with their defaults filled in. Times are milliseconds.
+ */
+interface Plan {
+  readonly maxAttempts: number
+  readonly backoff: Schedule.Schedule<unknown, unknown, unknown, unknown>
+  readonly maxElapsed: number
+  readonly tags: ReadonlyArray<string> | undefined
+  readonly while: ((error: unknown) => boolean) | undefined
+  readonly retryRefusals: boolean
+  readonly maxRetryAfter: number
+  readonly retryAfter: ((error: unknown) => Duration.Input | undefined) | undefined
+  readonly onRetry: ((failed: FailedAttempt<unknown>) => AnyEffect) | undefined
+  readonly until: ((value: unknown) => boolean) | undefined
+}
+
+function resolve(given: unknown): Plan {
+  // Each field is checked below; the callers' types tie the functions to the effect they are used with.
+  const options = (given ?? {}) as AnyOptions
+  const {
+    backoff = defaults.backoff,
+    maxAttempts = defaults.maxAttempts,
+    maxRetryAfter = defaults.maxRetryAfter,
+    retryRefusals = defaults.retryRefusals
+  } = options
+  const maxElapsed =
+    options.maxElapsed === undefined
+      ? Number.POSITIVE_INFINITY
+      : Rules.millis("Retry", "maxElapsed", options.maxElapsed)
+  if (maxAttempts !== Number.POSITIVE_INFINITY) {
+    Rules.count("Retry", "maxAttempts", maxAttempts)
+  } else if (maxElapsed === Number.POSITIVE_INFINITY) {
+    Rules.reject("Retry", "maxAttempts", maxAttempts, "an integer >= 1, or Infinity together with maxElapsed")
+  }
+  if (!Schedule.isSchedule(backoff)) Rules.reject("Retry", "backoff", backoff, "a Schedule")
+  if (typeof retryRefusals !== "boolean") Rules.reject("Retry", "retryRefusals", retryRefusals, "true or false")
+  const tags = typeof options.while === "function" ? undefined : tagsOf(options.while)
+  return {
+    maxAttempts,
+    backoff,
+    maxElapsed,
+    tags,
+    while: typeof options.while === "function" ? options.while : tags && hasTag(tags),
+    retryRefusals,
+    maxRetryAfter: Rules.millis("Retry", "maxRetryAfter", maxRetryAfter),
+    retryAfter: optionalFunction("retryAfter", options.retryAfter),
+    onRetry: optionalFunction("onRetry", options.onRetry),
+    until: optionalFunction("until", options.until)
+  }
+}
+
+const tagsOf = (tags: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined => {
+  if (tags === undefined) return undefined
+  if (typeof tags === "string") return [Rules.name("Retry", "while", tags)]
+  if (!Array.isArray(tags) || tags.length === 0) {
+    return Rules.reject("Retry", "while", tags, "a predicate, a tag or a list of at least one tag")
+  }
+  return tags.map((tag: string, i) => Rules.name("Retry", `while.${i}`, tag))
+}
+
+const hasTag =
+  (tags: ReadonlyArray<string>) =>
+  (error: unknown): boolean =>
+    hasProperty(error, "_tag") && tags.some((tag) => tag === error._tag)
+
+const optionalFunction = <F>(field: string, f: F): F =>
+  f === undefined || typeof f === "function" ? f : Rules.reject("Retry", field, f, "a function")
+
+/**
+ * Creates the data-first and data-last forms of a combinator. `dual` would check
+ * the options of the latter at each effect, and only then.
+ */
+function combinator(exhausted: boolean) {
+  // The overloads of each combinator say how the types of effect and options go together.
+  return (...args: ReadonlyArray<unknown>): never => {
+    const [self, options] = args
+    if (Effect.isEffect(self)) return attempts(self, resolve(options), exhausted) as never
+    const plan = resolve(self)
+    return ((self: AnyEffect) => attempts(self, plan, exhausted)) as never
+  }
+}
+
+const attempts = (self: AnyEffect, plan: Plan, exhausted: boolean): AnyEffect =>
+  // A first attempt that succeeds must cost one frame: nothing else is made before something fails.
+  !exhausted && plan.maxElapsed === Number.POSITIVE_INFINITY
+    ? Effect.catchCause(self, (cause) => run(self, plan, exhausted, undefined).failed(cause))
+    : Effect.withFiber((fiber) => {
+        const start = nanos(fiber)
+        return settle(self, plan.until, {
+          failed: (cause) => run(self, plan, exhausted, start).failed(cause),
+          succeeded: (value) => run(self, plan, exhausted, start).succeeded(value)
+        })
+      })
+
+const nanos = (fiber: Fiber.Fiber<unknown, unknown>): bigint => fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()
+
+interface Run {
+  readonly failed: (cause: Cause.Cause<unknown>) => AnyEffect
+  readonly succeeded: (value: unknown) => AnyEffect
+}
+
+const settle = (self: AnyEffect, until: Plan["until"], { failed, succeeded }: Run): AnyEffect =>
+  until === undefined
+    ? Effect.catchCause(self, failed)
+    : Effect.matchCauseEffect(self, {
+        onFailure: failed,
+        onSuccess: (value) => (until(value) ? Effect.succeed(value) : succeeded(value))
+      })
+
+/**
+ * Starts the part of a retry that follows the first attempt that failed.
+ */
+const run = (self: AnyEffect, plan: Plan, exhausted: boolean, start: bigint | undefined): Run => {
+  type Why = RetryExhaustedError<unknown>["why"]
+  type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, unknown, unknown>>>
+  let attempt = 1
+  let step: Step | undefined
+
+  const elapsed = (fiber: Fiber.Fiber<unknown, unknown>) =>
+    start === undefined ? 0 : Number(nanos(fiber) - start) / 1_000_000
+
+  const giveUp = (why: Why, error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect =>
+    cause !== undefined && !exhausted
+      ? Effect.failCause(cause)
+      : Effect.withFiber((fiber) =>
+          Effect.fail(
+            new RetryExhaustedError({
+              attempts: attempt,
+              elapsed: Duration.millis(elapsed(fiber)),
+              lastError: error,
+              why
+            })
+          )
+        )
+
+  const failed = (cause: Cause.Cause<unknown>): AnyEffect => {
+    const fail = onlyFailure(cause)
+    return fail !== undefined &&
+      (plan.retryRefusals || !Refusal.isRefusal(fail.error)) &&
+      (plan.while === undefined || plan.while(fail.error))
+      ? again(fail.error, cause)
+      : Effect.failCause(cause)
+  }
+
+  const succeeded = (value: unknown): AnyEffect => again(new UnacceptedValue({ value }), undefined)
+
+  const next = settle(self, plan.until, { failed, succeeded })
+
+  const again = (error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect => {
+    if (attempt >= plan.maxAttempts) return giveUp("attempts", error, cause)
+    const hint = hintOf(plan, error)
+    if (hint > plan.maxRetryAfter) {
+      return cause === undefined ? giveUp("retryAfter", error, cause) : Effect.failCause(cause)
+    }
+
+    const unlessLate = (delay: number, then: () => AnyEffect): AnyEffect =>
+      plan.maxElapsed === Number.POSITIVE_INFINITY
+        ? then()
+        : Effect.withFiber((fiber) =>
+            elapsed(fiber) + delay > plan.maxElapsed ? giveUp("elapsed", error, cause) : then()
+          )
+
+    const wait = (backoff: Duration.Duration): AnyEffect => {
+      const millis = Math.max(Duration.toMillis(backoff), hint, 0)
+      const delay = Duration.millis(millis)
+      const begin = Effect.suspend(() => {
+        attempt += 1
+        return next
+      })
+      // The time is looked at again after each thing that takes time: the effect of the caller, and a late timer.
+      const sleep = () => (millis > 0 ? Effect.flatMap(Effect.sleep(delay), () => unlessLate(0, () => begin)) : begin)
+      return unlessLate(millis, () =>
+        plan.onRetry === undefined
+          ? sleep()
+          : Effect.flatMap(plan.onRetry({ attempt, error, delay }), () => unlessLate(millis, sleep))
+      )
+    }
+
+    const advance = (step: Step): AnyEffect =>
+      Effect.withFiber((fiber) =>
+        Pull.matchEffect(step(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(), error), {
+          onSuccess: ([, backoff]) => wait(backoff),
+          onFailure: Effect.failCause,
+          onDone: () => giveUp("schedule", error, cause)
+        })
+      )
+
+    return step === undefined
+      ? Effect.flatMap(Schedule.toStep(plan.backoff), (made) => advance((step = made)))
+      : advance(step)
+  }
+
+  return { failed, succeeded }
+}
+
+/**
+ * Returns the first typed failure of a cause that holds nothing else.
+ */
+const onlyFailure = (cause: Cause.Cause<unknown>): Cause.Fail<unknown> | undefined => {
+  let first: Cause.Fail<unknown> | undefined
+  for (const reason of cause.reasons) {
+    if (!Cause.isFailReason(reason)) return undefined
+    first ??= reason
+  }
+  return first
+}
+
+/**
+ * Returns how many milliseconds an error asks to wait, or zero.
+ */
+const hintOf = (plan: Plan, error: unknown): number => {
+  const input = plan.retryAfter === undefined ? retryAfterOf(error) : plan.retryAfter(error)
+  if (input === undefined || input === null) return 0
+  try {
+    // Whatever the property holds, `toMillis` reads it or throws.
+    const millis = Duration.toMillis(input as Duration.Input)
+    return millis > 0 ? millis : 0
+  } catch {
+    return 0
+  }
+}
+
+const retryAfterOf = (error: unknown): unknown => (hasProperty(error, "retryAfter") ? error.retryAfter : undefined)
+
+const show = (error: unknown): string => {
+  if (error instanceof UnacceptedValue) return "the value was not accepted"
+  const tag = hasProperty(error, "_tag") ? String(error._tag) : undefined
+  const message = hasProperty(error, "message") ? String(error.message) : typeof error === "object" ? "" : String(error)
+  return tag === undefined ? message : message === "" ? tag : `${tag}: ${message}`
+}
