@@ -25,7 +25,7 @@ import type * as Options from "./Options.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Refusal from "./Refusal.ts"
 import * as TripPolicy from "./TripPolicy.ts"
-import type * as Window from "./Window.ts"
+import * as Window from "./Window.ts"
 
 /**
  * What a refusal says.
@@ -214,7 +214,11 @@ interface Trouble {
   lastFailure: LastFailure | undefined
 }
 
-type Settle = (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void> | undefined
+/**
+ * Function that settles an admission by the exit of its call. Returns what is
+ * left to do, if anything.
+ */
+export type Settle<in A = unknown, in E = unknown> = (exit: Exit.Exit<A, E>) => Effect.Effect<void> | undefined
 
 /**
  * One live circuit.
@@ -251,31 +255,22 @@ export class Circuit implements CircuitStore.Cell {
   }
 
   /**
-   * Runs an effect through the circuit, which must be closed at this moment.
-   *
-   * **Details**
-   *
-   * Only for the evaluation of a fiber's operation that `isFramed` vouches for.
+   * Admits a call to the circuit, which must be closed at this moment, and
+   * returns the function that settles it by its exit. The function is the same
+   * for all calls where nothing about a call is needed.
    */
-  guard<A, E, R>(
-    self: Effect.Effect<A, E, R>,
-    clock: Clock.Clock,
-    classify: Outcome.Classify<A, E> | undefined
-  ): Effect.Effect<A, E, R> {
+  enter<A, E>(clock: Clock.Clock, classify: Outcome.Classify<A, E> | undefined): Settle<A, E> {
     const { breaker } = this
     if (this.counting !== this.current) this.count()
     breaker.clock = clock
     this.calls++
-    return Effect.onExitPrimitive(
-      self,
-      classify === undefined && !breaker.timed
-        ? (this.handler as Settle) // made by `count`
-        : this.settleWith(classify, {
-            generation: this.current.generation,
-            permit: 0,
-            start: clock.currentTimeMillisUnsafe()
-          })
-    )
+    return classify === undefined && !breaker.timed
+      ? (this.handler as Settle) // made by `count`
+      : this.settleWith(classify, {
+          generation: this.current.generation,
+          permit: 0,
+          start: clock.currentTimeMillisUnsafe()
+        })
   }
 
   /**
@@ -484,10 +479,23 @@ export class Circuit implements CircuitStore.Cell {
 
   // Begins to count for the current closed state.
   private count(): void {
-    const { generation } = this.current
-    this.counting = this.current
+    const state = this.current
+    const { generation } = state
+    this.counting = state
     this.window = TripPolicy.window(this.breaker.settings.trip)
-    this.handler = this.settleWith(undefined, { generation, permit: 0, start: 0 })
+    const settle = this.settleWith(undefined, { generation, permit: 0, start: 0 })
+    const streak = this.window
+    this.handler =
+      this.breaker.settings.classify === Outcome.classify && streak instanceof Window.Streak
+        ? // What most calls of most breakers come to.
+          (exit) => {
+            if (exit._tag === "Failure") return settle(exit)
+            this.successes++
+            this.outcomes = (this.outcomes << 2) | 1
+            if (this.current === state) streak.hits = 0
+            return undefined
+          }
+        : settle
   }
 
   private troubles(): Trouble {

@@ -465,6 +465,8 @@ type AnyProtectOptions = ProtectOptions<unknown, unknown> & {
 // What all effects share that one use of `protect` makes.
 interface Guard {
   readonly source: Source<unknown>
+  /** The source, where it is no class. */
+  readonly breaker: CircuitBreaker | undefined
   readonly key: string | undefined
   readonly classify: Outcome.Classify | undefined
   readonly orElse: ((refused: Circuit.CircuitOpenError) => AnyEffect) | undefined
@@ -472,6 +474,7 @@ interface Guard {
 
 const guard = (source: Source<unknown>, options: AnyProtectOptions = {}): Guard => ({
   source,
+  breaker: source instanceof Circuit.Breaker ? source : undefined,
   key: options.key,
   classify:
     options.classify === undefined && options.failureIf === undefined && options.ignore === undefined
@@ -497,9 +500,10 @@ const Protected = /* @__PURE__ */ (() => {
     evaluate(fiber) {
       const { guard, self } = this
       const clock = fiber.getRef(Clock.Clock)
-      const circuit = find(guard.source, fiber).circuit(guard.key, clock)
+      const breaker = guard.breaker ?? find(guard.source, fiber)
+      const circuit = guard.key === undefined ? breaker.main : breaker.circuit(guard.key, clock)
       if (circuit.current._tag === "Closed") {
-        if (Circuit.isFramed(fiber)) return circuit.guard(self, clock, guard.classify)
+        if (Circuit.isFramed(fiber)) return Effect.onExitPrimitive(self, circuit.enter(clock, guard.classify))
       } else {
         const refused = circuit.refuse(clock)
         if (refused !== undefined) return guard.orElse === undefined ? Exit.fail(refused) : guard.orElse(refused)
