@@ -140,38 +140,33 @@ export type Input =
   | ({ readonly type: "constant" } & ConstantOptions)
 
 /**
- * Duration as text that `Duration.Input` reads, such as `"100 millis"`.
- */
-export type DurationText = `${number} ${Duration.Unit}`
-
-/**
  * What a backoff was made of, with its defaults filled in: plain data that
- * `make` and `Config` read.
+ * `make` and `Config` read. Durations are milliseconds.
  */
 export type Spec =
   | {
       readonly type: "exponential"
-      readonly initial: DurationText
+      readonly initial: number
       readonly factor: number
-      readonly max: DurationText
+      readonly max: number
       readonly jitter: Jitter | "decorrelated"
     }
   | {
       readonly type: "linear"
-      readonly initial: DurationText
-      readonly increment: DurationText
-      readonly max: DurationText
+      readonly initial: number
+      readonly increment: number
+      readonly max: number
       readonly jitter: Jitter
     }
   | {
       readonly type: "fibonacci"
-      readonly initial: DurationText
-      readonly max: DurationText
+      readonly initial: number
+      readonly max: number
       readonly jitter: Jitter
     }
   | {
       readonly type: "constant"
-      readonly delay: DurationText
+      readonly delay: number
       readonly jitter: Jitter
     }
 
@@ -238,7 +233,7 @@ export const linear = (options: LinearOptions = {}): Backoff => {
   return fromSpec({
     type: "linear",
     ...bounds(initial, max, "zero"),
-    increment: durationText(Rules.millis("Backoff", "increment", increment)),
+    increment: Rules.millis("Backoff", "increment", increment),
     jitter: checkJitter(jitter)
   })
 }
@@ -258,7 +253,7 @@ export const constant = (options: Duration.Input | ConstantOptions): Backoff => 
   const { delay, jitter = defaults.constantJitter } = isConstantOptions(options) ? options : { delay: options }
   return fromSpec({
     type: "constant",
-    delay: durationText(Rules.millis("Backoff", "delay", delay, "zero")),
+    delay: Rules.millis("Backoff", "delay", delay, "zero"),
     jitter: checkJitter(jitter)
   })
 }
@@ -307,8 +302,8 @@ export const delays: {
   (count: number): (self: Backoff) => ReadonlyArray<Duration.Duration>
   (self: Backoff, count: number): ReadonlyArray<Duration.Duration>
 } = /* @__PURE__ */ dual(2, (self: Backoff, count: number): ReadonlyArray<Duration.Duration> => {
-  const plan = planOf(self[TypeId])
-  const next = plan.jitter === "decorrelated" ? start(plan) : growth(plan)
+  const spec = self[TypeId]
+  const next = spec.jitter === "decorrelated" ? start(spec) : growth(spec)
   return Array.from({ length: Rules.count("Backoff", "count", count, 0) }, () => Duration.millis(next(() => 1)))
 })
 
@@ -329,12 +324,11 @@ export const Config: Schema.Codec<Backoff, Rules.Json> = /* @__PURE__ */ (() =>
     (backoff) => ({ ...backoff[TypeId] })
   ))()
 
-const fromSpec = (spec: Spec): Backoff => {
-  const plan = planOf(spec)
-  return Object.assign(
+const fromSpec = (spec: Spec): Backoff =>
+  Object.assign(
     Schedule.fromStep<unknown, Duration.Duration, never, never, never, never>(
       Effect.sync(() => {
-        const next = start(plan)
+        const next = start(spec)
         return () =>
           Effect.withFiberSucceed((fiber): [Duration.Duration, Duration.Duration] => {
             const random = fiber.getRef(Random.Random)
@@ -345,43 +339,24 @@ const fromSpec = (spec: Spec): Backoff => {
     ),
     { [TypeId]: spec }
   )
-}
-
-/**
- * A spec in numbers: milliseconds, and `by` for the factor or the increment.
- */
-interface Plan {
-  readonly type: Spec["type"]
-  readonly initial: number
-  readonly by: number
-  readonly max: number
-  readonly jitter: Spec["jitter"]
-}
-
-const planOf = (spec: Spec): Plan =>
-  spec.type === "constant"
-    ? { ...spec, initial: Duration.toMillis(spec.delay), by: 0, max: Number.MAX_VALUE }
-    : {
-        ...spec,
-        initial: Duration.toMillis(spec.initial),
-        by: spec.type === "exponential" ? spec.factor : spec.type === "linear" ? Duration.toMillis(spec.increment) : 0,
-        max: Duration.toMillis(spec.max)
-      }
 
 /**
  * Starts a backoff: returns the function that draws its next delay, in
  * milliseconds.
  */
-const start = (plan: Plan): ((draw: () => number) => number) => {
-  const { by, initial, jitter, max } = plan
+const start = (spec: Spec): ((draw: () => number) => number) => {
+  const { jitter } = spec
   if (jitter === "decorrelated") {
+    // `exponential` alone takes it.
+    const { factor, initial, max } = spec as Extract<Spec, { readonly type: "exponential" }>
     let previous = initial
-    return (draw) => (previous = between(initial, Math.min(max, previous * by), draw()))
+    return (draw) => (previous = between(initial, Math.min(max, previous * factor), draw()))
   }
-  const next = growth(plan)
+  const next = growth(spec)
   if (jitter === "none") return next
   // The share of the delay that the jitter takes away at most, and adds at most.
   const [less, more] = jitter === "full" ? [1, 0] : jitter === "equal" ? [0.5, 0] : [jitter.ratio, jitter.ratio]
+  const max = spec.type === "constant" ? Number.MAX_VALUE : spec.max
   return (draw) => {
     const delay = next()
     return between(delay * (1 - less), Math.min(max, delay * (1 + more)), draw())
@@ -392,14 +367,16 @@ const start = (plan: Plan): ((draw: () => number) => number) => {
  * Returns the function that returns the next delay without jitter, in
  * milliseconds.
  */
-const growth = ({ by, initial, max, type }: Plan): (() => number) => {
-  let delay = initial
+const growth = (spec: Spec): (() => number) => {
+  if (spec.type === "constant") return () => spec.delay
+  let delay = spec.initial
   let before = 0
   return () => {
     const current = delay
-    const grown = type === "exponential" ? current * by : current + (type === "fibonacci" ? before : by)
+    const grown =
+      spec.type === "exponential" ? current * spec.factor : current + (spec.type === "linear" ? spec.increment : before)
     // What is kept is at most `max`, so no number of attempts makes it infinite or NaN.
-    delay = Math.min(max, grown)
+    delay = Math.min(spec.max, grown)
     before = current
     return current
   }
@@ -411,8 +388,8 @@ const between = (low: number, high: number, draw: number): number => Math.min(hi
 const bounds = (initial: Duration.Input, max: Duration.Input, min?: "zero") => {
   const low = Rules.millis("Backoff", "initial", initial, min)
   const high = Rules.millis("Backoff", "max", max)
-  if (high < low) Rules.reject("Backoff", "max", max, `at least initial (${durationText(low)})`)
-  return { initial: durationText(low), max: durationText(high) }
+  if (high < low) Rules.reject("Backoff", "max", max, `at least initial (${low} ms)`)
+  return { initial: low, max: high }
 }
 
 const checkJitter = (jitter: Jitter, rule = `"none", "full", "equal" or a ratio (${onlyExponential})`): Jitter => {
@@ -429,22 +406,3 @@ const checkJitter = (jitter: Jitter, rule = `"none", "full", "equal" or a ratio 
 }
 
 const onlyExponential = `"decorrelated" grows from the delay before it, so it is for exponential only`
-
-const units = [
-  ["hour", 3_600_000],
-  ["minute", 60_000],
-  ["second", 1000]
-] as const
-
-/**
- * Returns milliseconds as text in the largest unit that divides them, such as
- * `"90 seconds"`.
- */
-export const durationText = (millis: number): DurationText => {
-  const [unit, size] = units.find(([, size]) => millis >= size && millis % size === 0) ?? ["milli", 1]
-  const value = millis / size
-  // A number with an exponent is no `Duration.Input`.
-  const digits = Number.isInteger(value) ? BigInt(value) : value < 1e-6 ? value.toFixed(9) : value
-  // The text is that of a number in each case, and a unit may end in "s".
-  return `${digits} ${unit}${value === 1 ? "" : "s"}` as DurationText
-}

@@ -21,7 +21,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import * as CircuitState from "./CircuitState.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
-import type * as Options from "./Options.ts"
+import * as Options from "./Options.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Refusal from "./Refusal.ts"
 import * as TripPolicy from "./TripPolicy.ts"
@@ -176,7 +176,7 @@ export interface Status {
   readonly counts: Counts
   /** Admitted calls that have not settled. */
   readonly inFlight: number
-  /** Failures, or slow calls, in the window of each trip policy. */
+  /** Failures, or slow calls, in the window of each trip policy: none where the circuit is not closed. */
   readonly windows: ReadonlyArray<{
     readonly policy: TripPolicy.TripPolicy["_tag"]
     readonly hits: number
@@ -212,6 +212,10 @@ interface Trouble {
   refused: number
   changes: number
   lastFailure: LastFailure | undefined
+  /** Whether the store is being asked for an admission. */
+  asking: boolean
+  /** Generation whose end the store is being told of. */
+  tripping: number | undefined
 }
 
 /**
@@ -302,13 +306,27 @@ export class Circuit implements CircuitStore.Cell {
       const clock = fiber.getRef(Clock.Clock)
       const now = clock.currentTimeMillisUnsafe()
       this.breaker.clock = clock
-      const applied = store.update(this, now, (state, at) =>
+      const step = (state: CircuitState.CircuitState, at: number) =>
         CircuitState.transition(state, { _tag: "Admit" }, at, settings.machine)
-      )
+      const { current } = this
+      const [next, answer] = step(current, now)
+      // What changes nothing is no question for the store.
+      if (next === current) return this.admitted({ before: current, after: current, answer }, now)
+      const trouble = this.troubles()
+      // One question at a time: an open time that ends is no rush to the store.
+      if (trouble.asking) return this.admitted({ before: current, after: current, answer: { _tag: "Refused" } }, now)
+      const applied = store.update(this, now, step)
       if (isSuccess(applied)) return this.admitted(applied.value, now)
+      trouble.asking = true
+      const question = Effect.ensuring(
+        applied,
+        Effect.sync(() => {
+          trouble.asking = false
+        })
+      )
       // The question goes on where the caller is interrupted, so that a permit
       // that comes too late is given back.
-      return Effect.flatMap(Effect.forkDetach(applied, { startImmediately: true }), (asked) =>
+      return Effect.flatMap(Effect.forkDetach(question, { startImmediately: true }), (asked) =>
         Effect.flatMap(
           Effect.onInterrupt(restore(Fiber.join(asked)), () =>
             Effect.forkDetach(
@@ -361,7 +379,7 @@ export class Circuit implements CircuitStore.Cell {
       const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
       let outcome: Outcome.Outcome
       try {
-        outcome = classified(exit)
+        outcome = checkOutcome(classified(exit))
       } catch (defect) {
         const recorded = this.record(Outcome.ignored, cause, admission)
         return recorded === undefined ? Effect.die(defect) : Effect.andThen(recorded, Effect.die(defect))
@@ -401,7 +419,7 @@ export class Circuit implements CircuitStore.Cell {
     if (current.generation !== admission.generation || admission.permit < 0) return undefined
     if (current._tag === "HalfOpen") {
       // A slow probe is a failed one: the circuit would open again at once.
-      const said = slow ? "Failure" : known(tag)
+      const said = slow ? "Failure" : tag
       return this.open(outcome, said === "Failure", now, (openMillis) => ({
         _tag: "Settle",
         generation: admission.generation,
@@ -412,8 +430,8 @@ export class Circuit implements CircuitStore.Cell {
       }))
     }
     if (current._tag !== "Closed" || this.window === undefined) return undefined
-    const reason = TripPolicy.record(settings.trip, this.window, known(tag), elapsed, now)
-    if (reason === undefined) return undefined
+    const reason = TripPolicy.record(settings.trip, this.window, tag, elapsed, now)
+    if (reason === undefined || this.trouble?.tripping === current.generation) return undefined
     return this.open(outcome, true, this.breaker.clock.currentTimeMillisUnsafe(), (openMillis) => ({
       _tag: "Trip",
       generation: admission.generation,
@@ -439,20 +457,28 @@ export class Circuit implements CircuitStore.Cell {
     now: number,
     event: (openMillis: number) => CircuitState.Event
   ): Effect.Effect<void> | undefined {
-    if (!opens) return this.detached(this.update(event(0), now))
+    if (!opens) return this.tell(event(0), now)
     const { maxOpenMillis, openMillis } = this.breaker.settings
     const hinted =
-      outcome._tag === "Failure" && outcome.retryAfter !== undefined ? Duration.toMillis(outcome.retryAfter) : 0
+      outcome._tag === "Failure" && Duration.isDuration(outcome.retryAfter) ? Duration.toMillis(outcome.retryAfter) : 0
     const bounded = (millis: number) => event(Math.min(maxOpenMillis, Math.max(millis, hinted)))
     const millis = openMillis(CircuitState.nextOpening(this.current, now))
     return typeof millis === "number"
-      ? this.detached(this.update(bounded(millis), now))
-      : Effect.flatMap(millis, (computed) => this.detached(this.update(bounded(computed), now)) ?? Effect.void)
+      ? this.tell(bounded(millis), now)
+      : Effect.flatMap(millis, (computed) => this.tell(bounded(computed), now) ?? Effect.void)
   }
 
   // A call does not wait until the store has heard of its outcome.
-  private detached(update: Effect.Effect<void> | undefined): Effect.Effect<void> | undefined {
-    return update === undefined || !this.breaker.shared ? update : Effect.asVoid(Effect.forkDetach(update))
+  private tell(event: CircuitState.Event, now: number): Effect.Effect<void> | undefined {
+    const update = this.update(event, now)
+    if (update === undefined || !this.breaker.shared) return update
+    if (event._tag !== "Trip") return Effect.asVoid(Effect.forkDetach(update))
+    const trouble = this.troubles()
+    trouble.tripping = event.generation
+    const told = Effect.sync(() => {
+      trouble.tripping = undefined
+    })
+    return Effect.asVoid(Effect.forkDetach(Effect.ensuring(update, told)))
   }
 
   private update(event: CircuitState.Event, now: number): Effect.Effect<void> | undefined {
@@ -469,20 +495,24 @@ export class Circuit implements CircuitStore.Cell {
   }
 
   private report(from: CircuitState.CircuitState, to: CircuitState.CircuitState): Effect.Effect<void> | undefined {
-    if (from.generation === to.generation) return undefined
+    if (from.generation === to.generation || (from._tag === "Closed" && to._tag === "Closed")) return undefined
     this.troubles().changes++
     const { breaker, key } = this
     const change: Change = { name: breaker.name, key, from, to }
     for (const listener of breaker.listeners) listener(change)
-    return breaker.settings.log ? logChange(change) : undefined
+    // A logger that fails is no reason for a call to fail.
+    return breaker.settings.log ? Effect.ignoreCause(logChange(change)) : undefined
   }
 
   // Begins to count for the current closed state.
   private count(): void {
     const state = this.current
     const { generation } = state
+    // A store may write an equal state again, which is no reason to forget.
+    if (this.window === undefined || this.counting?.generation !== generation) {
+      this.window = TripPolicy.window(this.breaker.settings.trip)
+    }
     this.counting = state
-    this.window = TripPolicy.window(this.breaker.settings.trip)
     const settle = this.settleWith(undefined, { generation, permit: 0, start: 0 })
     const streak = this.window
     this.handler =
@@ -499,7 +529,16 @@ export class Circuit implements CircuitStore.Cell {
   }
 
   private troubles(): Trouble {
-    return (this.trouble ??= { failures: 0, ignored: 0, slow: 0, refused: 0, changes: 0, lastFailure: undefined })
+    return (this.trouble ??= {
+      failures: 0,
+      ignored: 0,
+      slow: 0,
+      refused: 0,
+      changes: 0,
+      lastFailure: undefined,
+      asking: false,
+      tripping: undefined
+    })
   }
 
   /**
@@ -507,10 +546,15 @@ export class Circuit implements CircuitStore.Cell {
    * the epoch. Reading changes nothing.
    */
   status(now: number): Status {
-    const { breaker, current, trouble } = this
+    const { breaker, trouble, window } = this
     const { settings } = breaker
+    // A hold on the breaker is one on its keys.
+    const current = CircuitState.isHeld(breaker.main.current) ? breaker.main.current : this.current
     const refused = CircuitState.refusal(current, now, settings.machine)
-    const counting = this.counting === current && this.window !== undefined
+    const counted =
+      window !== undefined && this.counting?.generation === current.generation
+        ? window
+        : TripPolicy.window(settings.trip)
     return {
       name: breaker.name,
       key: this.key,
@@ -526,7 +570,7 @@ export class Circuit implements CircuitStore.Cell {
         changes: trouble?.changes ?? 0
       },
       inFlight: this.inFlight,
-      windows: counting ? TripPolicy.read(settings.trip, this.window as Window.Window, now) : [],
+      windows: current._tag === "Closed" ? TripPolicy.read(settings.trip, counted, now) : [],
       recent: recent(this.outcomes),
       lastFailure: trouble?.lastFailure,
       retryAfter:
@@ -538,17 +582,23 @@ export class Circuit implements CircuitStore.Cell {
     }
   }
 
-  /** Whether the circuit may be forgotten at `now`: closed, or open for longer than it had to, and not in use. */
+  /**
+   * Returns whether the circuit may be forgotten at `now`: it is closed, or has
+   * been ready to close for as long as idle circuits are kept, and not in use.
+   */
   isDisposable(now: number): boolean {
     const { current } = this
     if (this.inFlight > 0) return false
+    const idle = (since: number) => now - since >= this.breaker.settings.idleMillis
     switch (current._tag) {
       case "Closed":
         return true
       case "Open":
-        return now - CircuitState.openUntil(current) >= this.breaker.settings.idleMillis
+        return idle(CircuitState.openUntil(current))
+      case "HalfOpen":
+        return idle(Math.max(current.since, current.notBefore, ...current.leases.map((lease) => lease.until)))
       default:
-        return false
+        return current.until !== undefined && idle(current.until)
     }
   }
 }
@@ -581,8 +631,10 @@ const summary = (cause: Cause.Cause<unknown>): string => {
 }
 
 // A classifier that TypeScript did not check may return anything.
-const known = (tag: Outcome.Outcome["_tag"]): Outcome.Outcome["_tag"] =>
-  tag === "Success" || tag === "Failure" ? tag : "Ignored"
+const checkOutcome = (outcome: Outcome.Outcome | undefined): Outcome.Outcome =>
+  outcome?._tag === "Success" || outcome?._tag === "Failure" || outcome?._tag === "Ignored"
+    ? outcome
+    : Options.reject("Outcome", "classify", outcome, "a function that returns an Outcome")
 
 const isSuccess = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A> =>
   Exit.isExit(effect) && Exit.isSuccess(effect)
@@ -592,9 +644,15 @@ const logChange = ({ from, key, name, to }: Change): Effect.Effect<void> => {
   const held = CircuitState.isHeld(to)
   const by = held && to.by !== undefined ? ` by ${to.by}` : ""
   const why = "reason" in to && to.reason !== undefined ? `: ${to.reason}` : ""
+  const closed = () =>
+    from._tag === "HalfOpen" && to._tag === "Closed" && to.openings > 0
+      ? "service recovered"
+      : CircuitState.isHeld(from) && from.until !== undefined && to.since >= from.until
+        ? "the hold is over"
+        : "by hand"
   const message =
     to._tag === "Closed"
-      ? `${circuit} CLOSED, ${from._tag === "HalfOpen" ? "service recovered" : "by hand"}`
+      ? `${circuit} CLOSED, ${closed()}`
       : to._tag === "HalfOpen"
         ? `${circuit} transitioning to HALF_OPEN`
         : to._tag === "Open"

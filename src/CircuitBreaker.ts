@@ -55,6 +55,7 @@ import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { hasProperty } from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -322,6 +323,8 @@ export interface ServiceClass<Self, Name extends string> extends Context.Service
 > {
   readonly layer: Layer.Layer<Self>
   readonly layerShared: Layer.Layer<Self, never, CircuitStore.CircuitStore>
+  /** Name of the breaker. */
+  readonly breaker: Name
   /** The options, resolved and checked. */
   readonly settings: Circuit.Settings
 }
@@ -354,6 +357,7 @@ export const Service =
     const settings = resolve(options)
     const service = Context.Service<Self, CircuitBreaker>()(`effect-resilience/CircuitBreaker/${name}`)
     return Object.assign(service, {
+      breaker: name,
       settings,
       layer: Layer.effect(service, open(checked, settings, CircuitStore.local, false)).pipe(
         Layer.provide(CircuitBreakers.layer)
@@ -370,13 +374,22 @@ export const Service =
  */
 export type Source<I = never> = CircuitBreaker | Context.Key<I, CircuitBreaker>
 
-const isSource = (u: unknown): u is Source<unknown> => u instanceof Circuit.Breaker || Context.isKey(u)
+/**
+ * Returns whether a value is a breaker, or a class that may stand for one.
+ */
+export const isSource = (u: unknown): u is Source<unknown> => u instanceof Circuit.Breaker || Context.isKey(u)
 
 const find = <I>(source: Source<I>, fiber: Fiber.Fiber<unknown, unknown>): CircuitBreaker =>
   source instanceof Circuit.Breaker
     ? source
     : // The effects of this module ask for `I`, so it is in the context.
       Context.getUnsafe(fiber.context, source)
+
+/**
+ * Returns the breaker that a source stands for.
+ */
+export const breaker = <I = never>(source: Source<I>): Effect.Effect<CircuitBreaker, never, I> =>
+  Effect.withFiber((fiber) => Effect.succeed(find(source, fiber)))
 
 /**
  * Options that choose one circuit of a breaker.
@@ -476,10 +489,7 @@ const guard = (source: Source<unknown>, options: AnyProtectOptions = {}): Guard 
   source,
   breaker: source instanceof Circuit.Breaker ? source : undefined,
   key: options.key,
-  classify:
-    options.classify === undefined && options.failureIf === undefined && options.ignore === undefined
-      ? undefined
-      : Outcome.classifier(options),
+  classify: classifies(options) ? Outcome.classifier(options) : undefined,
   orElse: options.orElse
 })
 
@@ -679,11 +689,34 @@ const apply = <I>(
 ): Effect.Effect<void, never, I> => Effect.withFiber((fiber) => find(source, fiber).apply(event, options?.key))
 
 /**
- * Returns the options of a breaker as plain data, with all defaults. Durations
- * are in milliseconds.
+ * Returns the name and the options of a breaker as plain data, with all
+ * defaults. Durations are in milliseconds.
+ *
+ * **Details**
+ *
+ * Of a class that `Service` did not make only its key is known. `options` are
+ * those of a protected call.
  */
-export const describe = (breaker: CircuitBreaker | { readonly settings: Circuit.Settings }): Rules.Json =>
-  breaker.settings.described
+export const describe = (source: Source<unknown>, options?: AnyProtectOptions): Rules.Json => {
+  const { key, ...outcomes } = options ?? {}
+  const described: Rules.Json =
+    source instanceof Circuit.Breaker
+      ? { name: source.name, ...source.settings.described }
+      : isServiceClass(source)
+        ? { name: source.breaker, ...source.settings.described }
+        : { name: source.key }
+  return {
+    ...described,
+    ...(key === undefined ? undefined : { key }),
+    ...(classifies(outcomes) ? { outcomes: describeOutcomes(outcomes) } : undefined)
+  }
+}
+
+const isServiceClass = (source: Context.Key<unknown, CircuitBreaker>): source is ServiceClass<unknown, string> =>
+  hasProperty(source, "settings") && hasProperty(source, "breaker")
+
+const classifies = ({ classify, failureIf, ignore }: Outcome.Options): boolean =>
+  classify !== undefined || failureIf !== undefined || ignore !== undefined
 
 /**
  * Options of a breaker in JSON.

@@ -72,6 +72,8 @@ export interface Open {
  */
 export interface Lease {
   readonly permit: number
+  /** When the probe was admitted. */
+  readonly since: number
   /** When another probe may take its place. */
   readonly until: number
 }
@@ -96,6 +98,8 @@ export interface HalfOpen {
   readonly successes: number
   /** Probes that failed. */
   readonly failures: number
+  /** When the last probe that said nothing ended, or `since` where there was none. */
+  readonly ignoredAt: number
   /** When the next probe may start, after one that said nothing. */
   readonly notBefore: number
 }
@@ -205,12 +209,7 @@ export const transition = (
     case "Admit":
       return admit(state, now, config)
     case "Trip":
-      return [
-        state._tag === "Closed" && state.generation === event.generation
-          ? open(state, event.openMillis, event.reason, nextOpening(state, now), now)
-          : state,
-        done
-      ]
+      return [state._tag === "Closed" && state.generation === event.generation ? open(state, event, now) : state, done]
     case "Settle":
       return [
         state._tag === "HalfOpen" && state.generation === event.generation ? settle(state, event, now, config) : state,
@@ -233,37 +232,43 @@ const admit = (state: CircuitState, now: number, config: Config): readonly [Circ
   if (refused !== undefined) return [state, refused]
   switch (state._tag) {
     case "Closed":
-      return [state, { _tag: "Admitted", generation: state.generation, permit: 0 }]
+      return [state, admitted(state, 0)]
     case "HeldOpen":
     case "HeldClosed": {
-      const next = state._tag === "HeldClosed" && !holdEnded(state, now) ? state : clean(state, now)
-      return [next, { _tag: "Admitted", generation: next.generation, permit: 0 }]
+      const next = holdEnded(state, now) ? clean(state, now) : state
+      return [next, admitted(next, 0)]
     }
-    case "Open":
+    case "Open": {
+      const next: HalfOpen = {
+        _tag: "HalfOpen",
+        generation: state.generation + 1,
+        since: now,
+        openings: state.openings,
+        openMillis: state.openMillis,
+        reason: state.reason,
+        permits: 1,
+        leases: [{ permit: 1, since: now, until: now + config.leaseMillis }],
+        successes: 0,
+        failures: 0,
+        ignoredAt: now,
+        notBefore: now
+      }
+      return [next, admitted(next, 1)]
+    }
     case "HalfOpen": {
-      const first = state._tag === "Open"
-      const generation = first ? state.generation + 1 : state.generation
-      const permit = first ? 1 : state.permits + 1
-      const lease: Lease = { permit, until: now + config.leaseMillis }
-      return [
-        {
-          _tag: "HalfOpen",
-          generation,
-          since: first ? now : state.since,
-          openings: state.openings,
-          openMillis: state.openMillis,
-          reason: state.reason,
-          permits: permit,
-          leases: first ? [lease] : [...liveLeases(state, now, config), lease],
-          successes: first ? 0 : state.successes,
-          failures: first ? 0 : state.failures,
-          notBefore: first ? 0 : state.notBefore
-        },
-        { _tag: "Admitted", generation, permit }
-      ]
+      const permits = state.permits + 1
+      const lease: Lease = { permit: permits, since: now, until: now + config.leaseMillis }
+      const next: HalfOpen = { ...state, permits, leases: [...liveLeases(state, now), lease] }
+      return [next, admitted(next, permits)]
     }
   }
 }
+
+const admitted = (state: CircuitState, permit: number): Decision => ({
+  _tag: "Admitted",
+  generation: state.generation,
+  permit
+})
 
 /**
  * Returns the refusal that an admission would meet, or `undefined` where a call
@@ -279,12 +284,12 @@ export const refusal = (
     case "HeldClosed":
       return undefined
     case "Open":
-      return isDue(openUntil(state), state.openMillis, now) ? undefined : { _tag: "Refused", retryAt: openUntil(state) }
+      return isOver(state.since, openUntil(state), now) ? undefined : { _tag: "Refused", retryAt: openUntil(state) }
     case "HeldOpen":
       return holdEnded(state, now) ? undefined : { _tag: "Refused", retryAt: state.until }
     case "HalfOpen":
-      if (liveLeases(state, now, config).length >= config.probes) return { _tag: "Refused", retryAt: undefined }
-      return isDue(state.notBefore, config.paceMillis, now) ? undefined : { _tag: "Refused", retryAt: state.notBefore }
+      if (liveLeases(state, now).length >= config.probes) return { _tag: "Refused", retryAt: undefined }
+      return isOver(state.ignoredAt, state.notBefore, now) ? undefined : { _tag: "Refused", retryAt: state.notBefore }
   }
 }
 
@@ -306,24 +311,21 @@ const settle = (
     }
   }
   if (failures > config.of - config.needed) {
-    return open(state, event.openMillis, event.reason, state.openings + 1, now)
+    return open(state, event, now)
   }
-  return {
-    ...state,
-    leases: state.leases.filter((lease) => lease.permit !== event.permit),
-    successes,
-    failures,
-    notBefore: event.outcome === "Ignored" ? now + config.paceMillis : state.notBefore
-  }
+  const leases = state.leases.filter((lease) => lease.permit !== event.permit)
+  return event.outcome === "Ignored"
+    ? { ...state, leases, ignoredAt: now, notBefore: now + config.paceMillis }
+    : { ...state, leases, successes, failures }
 }
 
-const open = (state: CircuitState, openMillis: number, reason: string, openings: number, now: number): Open => ({
+const open = (state: CircuitState, event: Extract<Event, { readonly openMillis: number }>, now: number): Open => ({
   _tag: "Open",
   generation: state.generation + 1,
   since: now,
-  openings,
-  openMillis,
-  reason
+  openings: nextOpening(state, now),
+  openMillis: event.openMillis,
+  reason: event.reason
 })
 
 const clean = (state: CircuitState, now: number): Closed => ({
@@ -360,17 +362,18 @@ export const nextOpening = (state: CircuitState, now: number): number => {
 /**
  * Returns the leases that have not ended.
  */
-export const liveLeases = (state: HalfOpen, now: number, config: Config): ReadonlyArray<Lease> =>
-  state.leases.filter((lease) => !isDue(lease.until, config.leaseMillis, now))
+export const liveLeases = (state: HalfOpen, now: number): ReadonlyArray<Lease> =>
+  state.leases.filter((lease) => !isOver(lease.since, lease.until, now))
 
-// A moment further away than it was when it was set means that the clock was
-// set back: it counts as past, or the circuit would wait as long again.
-const isDue = (at: number, lengthMillis: number, now: number): boolean => now >= at || at - now > lengthMillis
+// Before its begin, a span of time counts as over: the clock was set back, and
+// the circuit would wait until it has caught up.
+const isOver = (since: number, until: number, now: number): boolean => now >= until || now < since
 
 // An operator's hold ends at its time and not earlier, whatever the clock does.
 const holdEnded = (state: Held, now: number): boolean => state.until !== undefined && now >= state.until
 
 const Millis = /* @__PURE__ */ (() => Schema.Finite)()
+const Length = /* @__PURE__ */ (() => Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))()
 const Count = /* @__PURE__ */ (() => Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)))()
 
 /**
@@ -384,7 +387,7 @@ export const CircuitState: Schema.Codec<CircuitState> = /* @__PURE__ */ (() => {
     reason: Schema.optional(Schema.String),
     by: Schema.optional(Schema.String)
   }
-  const opened = { generation: Count, since: Millis, openings: Count, openMillis: Millis }
+  const opened = { generation: Count, since: Millis, openings: Count, openMillis: Length }
   return Schema.Union([
     Schema.TaggedStruct("Closed", opened),
     Schema.TaggedStruct("Open", { ...opened, reason: Schema.String }),
@@ -392,9 +395,10 @@ export const CircuitState: Schema.Codec<CircuitState> = /* @__PURE__ */ (() => {
       ...opened,
       reason: Schema.String,
       permits: Count,
-      leases: Schema.Array(Schema.Struct({ permit: Count, until: Millis })),
+      leases: Schema.Array(Schema.Struct({ permit: Count, since: Millis, until: Millis })),
       successes: Count,
       failures: Count,
+      ignoredAt: Millis,
       notBefore: Millis
     }),
     Schema.TaggedStruct("HeldOpen", held),

@@ -241,8 +241,7 @@ export const jsonSafe = (value: unknown): Schema.Json => {
 
   const copyObject = (value: object, key: string): Schema.Json | undefined => {
     if (enclosing.has(value)) return "[circular]"
-    if (enclosing.size >= maxDepth || nodes >= maxNodes) return "[truncated]"
-    nodes++
+    if (enclosing.size >= maxDepth) return "[truncated]"
     enclosing.add(value)
     try {
       if ("toJSON" in value && typeof value.toJSON === "function") {

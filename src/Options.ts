@@ -6,8 +6,8 @@
  *
  * - A bad option throws an `InvalidOptionError` that names the module, the
  *   field, the value and the rule. Nothing is corrected silently.
- * - `config` wraps the same check in a `Schema`, where a bad option becomes a
- *   `SchemaError` with the path of the field.
+ * - `checked` and `parsed` put the same check into a `Schema`, where a bad
+ *   option becomes a `SchemaError` with the path of the field.
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
@@ -45,6 +45,7 @@ export class InvalidOptionError extends Error {
 const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
   if (typeof value === "bigint") return `${value}n`
+  if (typeof value === "function") return "a function"
   if (typeof value === "object" && value !== null && !Duration.isDuration(value)) {
     try {
       return JSON.stringify(value)
@@ -104,8 +105,9 @@ export const millis = (
   min: "positive" | "zero" = "positive"
 ): number => {
   const rule = min === "zero" ? "a finite duration >= 0" : "a finite duration > 0"
-  // `Duration.millis(NaN)` is zero, which would hide the mistake.
-  if (typeof value === "number" && Number.isNaN(value)) return reject(module, field, value, rule)
+  // A duration of NaN units is zero, which would hide the mistake.
+  const units: ReadonlyArray<unknown> = typeof value === "object" && value !== null ? Object.values(value) : [value]
+  if (units.some(Number.isNaN)) return reject(module, field, value, rule)
   let parsed: number
   try {
     parsed = Duration.toMillis(value)
@@ -169,6 +171,19 @@ export const checked = <T, E>(schema: Schema.Codec<T, E>, build: (options: T) =>
       }
     })
   )
+
+/**
+ * Returns what `build` returns, and puts a path before the field of an
+ * `InvalidOptionError` that it throws.
+ */
+export const at = <A>(path: string, build: () => A): A => {
+  try {
+    return build()
+  } catch (error) {
+    if (!(error instanceof InvalidOptionError)) throw error
+    return reject(error.module, `${path}.${error.field}`, error.value, error.rule)
+  }
+}
 
 /**
  * Configuration as it stands in JSON.

@@ -166,26 +166,29 @@ export const classify: Classify = classifyWith(always, never)
  * **Details**
  *
  * Throws an `InvalidOptionError` where `classify` is combined with `failureIf`
- * or `ignore`, or where a list of tags is empty.
+ * or `ignore`, and for an option that is none of what its type says.
  */
 export const classifier = <A = unknown, E = unknown>(options: Options<A, E>): Classify<A, E> => {
   const { classify: custom, failureIf, ignore } = options
   if (custom !== undefined) {
+    if (typeof custom !== "function") Rules.reject("Outcome", "classify", custom, "a function")
     if (failureIf !== undefined) Rules.reject("Outcome", "failureIf", failureIf, "absent where classify is given")
     if (ignore !== undefined) Rules.reject("Outcome", "ignore", ignore, "absent where classify is given")
     return custom
   }
-  for (const [field, match] of [
-    ["failureIf", failureIf],
-    ["ignore", ignore]
-  ] as const) {
-    if (match === "" || (Array.isArray(match) && (match.length === 0 || match.includes("")))) {
-      Rules.reject("Outcome", field, match, "a predicate, a tag or a list of tags, none of them empty")
-    }
-  }
+  if (failureIf !== undefined) checkMatch("failureIf", failureIf)
+  if (ignore !== undefined) checkMatch("ignore", ignore)
   if (failureIf === undefined && ignore === undefined) return classify
   return classifyWith(
     failureIf === undefined ? always : matcher(failureIf),
     ignore === undefined ? never : matcher(ignore)
   )
 }
+
+const checkMatch = (field: string, match: unknown): void => {
+  if (typeof match === "function" || isTag(match)) return
+  if (Array.isArray(match) && match.length > 0 && match.every(isTag)) return
+  Rules.reject("Outcome", field, match, "a predicate, a tag or a list of tags, none of them empty")
+}
+
+const isTag = (u: unknown): boolean => typeof u === "string" && u !== ""

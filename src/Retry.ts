@@ -22,8 +22,12 @@
  *
  * - A timeout inside a retry is for each attempt, and one outside is for all of
  *   them.
- * - `maxElapsed` interrupts nothing: it begins no attempt too late, and an
- *   attempt that has begun may take as long as it does.
+ * - `maxElapsed` interrupts nothing: no attempt begins after it, and one that
+ *   has begun may take as long as it does.
+ * - `maxAttempts` is 3 also where `backoff` is a schedule with a limit of its
+ *   own.
+ * - Options that name tags and are shared by effects with different errors are
+ *   declared as `Retry.Options`, or use `Retry.tags`.
  *
  * **Example** (Retrying one kind of error)
  *
@@ -65,7 +69,15 @@ import * as Refusal from "./Refusal.ts"
 /**
  * Tags of the errors in `E`, or any string where `E` is unknown.
  */
-export type Tags<E> = unknown extends E ? string : E extends { readonly _tag: infer Tag extends string } ? Tag : never
+export type Tag<E> = unknown extends E ? string : E extends { readonly _tag: infer Tag extends string } ? Tag : never
+
+/**
+ * Tags that need not be those of the error, made by `tags`.
+ */
+export interface Tags {
+  readonly _tag: "Tags"
+  readonly tags: ReadonlyArray<string>
+}
 
 /**
  * Attempt that failed and is to be followed by another.
@@ -114,13 +126,13 @@ interface Shared<E, Reason, SE, SR, OR> {
   /**
    * Schedule that gives the delays. Default `Backoff.exponential()`.
    *
-   * Its input is the error. Where it stops there are no more attempts.
+   * Its input is the error. Where it stops, or its delay is infinite, there are no more attempts.
    */
   readonly backoff?: Schedule.Schedule<unknown, NoInfer<Reason>, SE, SR> | undefined
-  /** Time after the start of the first attempt at which no attempt begins any more. Default: none. */
+  /** Time after the start of the first attempt after which no attempt begins. Default: none. */
   readonly maxElapsed?: Duration.Input | undefined
   /** Which errors are retried: a predicate, a tag or a list of tags. Default: all. */
-  readonly while?: ((error: E) => boolean) | Tags<E> | ReadonlyArray<Tags<E>> | undefined
+  readonly while?: ((error: E) => boolean) | Tag<E> | ReadonlyArray<Tag<E>> | Tags | undefined
   /** Whether refusals of this package's policies are retried like other errors. Default false. */
   readonly retryRefusals?: boolean | undefined
   /** Longest `retryAfter` to wait for. An error with a longer one is not retried. Default 1 minute. */
@@ -159,6 +171,10 @@ export class RetryExhaustedError<out E> extends Data.TaggedError("RetryExhausted
     const attempts = `${this.attempts} attempt${this.attempts === 1 ? "" : "s"}`
     return `gave up after ${attempts} in ${Duration.format(this.elapsed)} (${this.why}): ${show(this.lastError)}`
   }
+
+  override get cause(): unknown {
+    return this.lastError
+  }
 }
 
 /**
@@ -168,8 +184,18 @@ export const defaults = {
   maxAttempts: 3,
   backoff: /* @__PURE__ */ Backoff.exponential(),
   retryRefusals: false,
-  maxRetryAfter: "1 minute"
+  maxRetryAfter: /* @__PURE__ */ Duration.minutes(1)
 } as const
+
+/**
+ * Creates a list of tags for `while` in options that are shared by effects with
+ * different errors.
+ *
+ * **Details**
+ *
+ * A tag that is written into `while` itself has to be one of the error.
+ */
+export const tags = (...tags: ReadonlyArray<string>): Tags => ({ _tag: "Tags", tags: checkTags(tags) })
 
 /**
  * Retries typed failures of an effect, and fails with the last one where it
@@ -207,7 +233,7 @@ export const retry: {
     self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>,
     options?: Options<E, SE, SR, OR>
   ): Effect.Effect<A, E1 | SE, R | SR | OR>
-} = /* @__PURE__ */ combinator(false)
+} = /* @__PURE__ */ combinator("retry")
 
 /**
  * Retries typed failures of an effect, and fails with a `RetryExhaustedError`
@@ -248,7 +274,7 @@ export const retryOrExhausted: {
     self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>,
     options?: Options<E, SE, SR, OR>
   ): Effect.Effect<A, E1 | SE | RetryExhaustedError<E1>, R | SR | OR>
-} = /* @__PURE__ */ combinator(true)
+} = /* @__PURE__ */ combinator("retryOrExhausted")
 
 /**
  * Runs an effect again until its value is accepted, and fails with a
@@ -291,7 +317,7 @@ export const retryUntil: {
     self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>,
     options: UntilOptions<A, B, E, SE, SR, OR>
   ): Effect.Effect<Accepted<A1, B>, E1 | SE | RetryExhaustedError<E1 | UnacceptedValue<A1>>, R | SR | OR>
-} = /* @__PURE__ */ combinator(true)
+} = /* @__PURE__ */ combinator("retryUntil")
 
 /**
  * Values of type `A` that a refinement to `B` accepts.
@@ -299,15 +325,16 @@ export const retryUntil: {
 export type Accepted<A, B> = [A] extends [B] ? A : B
 
 /**
- * Options in words, with their defaults filled in.
+ * Options as plain data, with their defaults filled in. Durations are
+ * milliseconds.
  */
 export interface Description {
   readonly maxAttempts: number | "Infinity"
   readonly backoff: Backoff.Spec | "a schedule"
-  readonly maxElapsed: Backoff.DurationText | "none"
+  readonly maxElapsed: number | "none"
   readonly while: "every error" | "a predicate" | ReadonlyArray<string>
   readonly retryRefusals: boolean
-  readonly maxRetryAfter: Backoff.DurationText
+  readonly maxRetryAfter: number
   readonly retryAfter: "error.retryAfter" | "a function"
   readonly onRetry: "none" | "an effect"
 }
@@ -321,10 +348,10 @@ export const describe = <E, Reason, SE, SR, OR>(options?: Shared<E, Reason, SE, 
   return {
     maxAttempts: Number.isFinite(maxAttempts) ? maxAttempts : "Infinity",
     backoff: Backoff.isBackoff(backoff) ? backoff[Backoff.TypeId] : "a schedule",
-    maxElapsed: Number.isFinite(maxElapsed) ? Backoff.durationText(maxElapsed) : "none",
+    maxElapsed: Number.isFinite(maxElapsed) ? maxElapsed : "none",
     while: tags ?? (options?.while === undefined ? "every error" : "a predicate"),
     retryRefusals,
-    maxRetryAfter: Backoff.durationText(maxRetryAfter),
+    maxRetryAfter,
     retryAfter: options?.retryAfter === undefined ? "error.retryAfter" : "a function",
     onRetry: options?.onRetry === undefined ? "none" : "an effect"
   }
@@ -337,7 +364,7 @@ export interface ConfigOptions {
   readonly maxAttempts?: number
   readonly backoff?: Backoff.Backoff
   readonly maxElapsed?: Duration.Duration
-  readonly while?: string | ReadonlyArray<string>
+  readonly while?: Tags
   readonly retryRefusals?: boolean
   readonly maxRetryAfter?: Duration.Duration
 }
@@ -359,7 +386,7 @@ export const Config: Schema.Codec<ConfigOptions, Rules.Json> = /* @__PURE__ */ (
           Schema.Finite,
           Schema.Literal("Infinity").pipe(
             Schema.decodeTo(
-              Schema.Literal(Number.POSITIVE_INFINITY),
+              Schema.Number,
               SchemaTransformation.transform({
                 decode: () => Number.POSITIVE_INFINITY,
                 encode: () => "Infinity" as const
@@ -370,11 +397,21 @@ export const Config: Schema.Codec<ConfigOptions, Rules.Json> = /* @__PURE__ */ (
       ),
       backoff: Schema.optionalKey(Backoff.Config),
       maxElapsed: Schema.optionalKey(Rules.DurationInput),
-      while: Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)])),
+      while: Schema.optionalKey(
+        Schema.Union([Schema.String, Schema.Array(Schema.String)]).pipe(
+          Schema.decodeTo(
+            Schema.Struct({ _tag: Schema.Literal("Tags"), tags: Schema.Array(Schema.String) }),
+            SchemaTransformation.transform({
+              decode: (tags) => ({ _tag: "Tags" as const, tags: typeof tags === "string" ? [tags] : tags }),
+              encode: ({ tags }) => tags
+            })
+          )
+        )
+      ),
       retryRefusals: Schema.optionalKey(Schema.Boolean),
       maxRetryAfter: Schema.optionalKey(Rules.DurationInput)
     }),
-    resolve
+    (options) => resolve(options)
   ))()
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
@@ -398,7 +435,7 @@ interface Plan {
   readonly until: ((value: unknown) => boolean) | undefined
 }
 
-function resolve(given: unknown): Plan {
+function resolve(given: unknown, kind: Kind = "retry"): Plan {
   // Each field is checked below; the callers' types tie the functions to the effect they are used with.
   const options = (given ?? {}) as AnyOptions
   const {
@@ -418,7 +455,7 @@ function resolve(given: unknown): Plan {
   }
   if (!Schedule.isSchedule(backoff)) Rules.reject("Retry", "backoff", backoff, "a Schedule")
   if (typeof retryRefusals !== "boolean") Rules.reject("Retry", "retryRefusals", retryRefusals, "true or false")
-  const tags = typeof options.while === "function" ? undefined : tagsOf(options.while)
+  const tags = tagsOf(options.while)
   return {
     maxAttempts,
     backoff,
@@ -427,52 +464,57 @@ function resolve(given: unknown): Plan {
     while: typeof options.while === "function" ? options.while : tags && hasTag(tags),
     retryRefusals,
     maxRetryAfter: Rules.millis("Retry", "maxRetryAfter", maxRetryAfter),
-    retryAfter: optionalFunction("retryAfter", options.retryAfter),
-    onRetry: optionalFunction("onRetry", options.onRetry),
-    until: optionalFunction("until", options.until)
+    retryAfter: options.retryAfter === undefined ? undefined : functionOf("retryAfter", options.retryAfter),
+    onRetry: options.onRetry === undefined ? undefined : functionOf("onRetry", options.onRetry),
+    until: kind === "retryUntil" ? functionOf("until", options.until) : undefined
   }
 }
 
-const tagsOf = (tags: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> | undefined => {
-  if (tags === undefined) return undefined
-  if (typeof tags === "string") return [Rules.name("Retry", "while", tags)]
-  if (!Array.isArray(tags) || tags.length === 0) {
-    return Rules.reject("Retry", "while", tags, "a predicate, a tag or a list of at least one tag")
-  }
-  return tags.map((tag: string, i) => Rules.name("Retry", `while.${i}`, tag))
-}
+const tagsOf = (given: AnyOptions["while"]): ReadonlyArray<string> | undefined =>
+  given === undefined || typeof given === "function"
+    ? undefined
+    : typeof given === "string"
+      ? [Rules.name("Retry", "while", given)]
+      : checkTags(hasProperty(given, "tags") ? given.tags : given)
+
+const checkTags = (tags: ReadonlyArray<string>): ReadonlyArray<string> =>
+  Array.isArray(tags) && tags.length > 0
+    ? tags.map((tag: string, i) => Rules.name("Retry", `while.${i}`, tag))
+    : Rules.reject("Retry", "while", tags, "a predicate, a tag or a list of at least one tag")
 
 const hasTag =
   (tags: ReadonlyArray<string>) =>
   (error: unknown): boolean =>
     hasProperty(error, "_tag") && tags.some((tag) => tag === error._tag)
 
-const optionalFunction = <F>(field: string, f: F): F =>
-  f === undefined || typeof f === "function" ? f : Rules.reject("Retry", field, f, "a function")
+const functionOf = <F>(field: string, f: F): F =>
+  typeof f === "function" ? f : Rules.reject("Retry", field, f, "a function")
+
+type Kind = "retry" | "retryOrExhausted" | "retryUntil"
 
 /**
  * Creates the data-first and data-last forms of a combinator. `dual` would check
  * the options of the latter at each effect, and only then.
  */
-function combinator(exhausted: boolean) {
+function combinator(kind: Kind) {
   // The overloads of each combinator say how the types of effect and options go together.
   return (...args: ReadonlyArray<unknown>): never => {
     const [self, options] = args
-    if (Effect.isEffect(self)) return attempts(self, resolve(options), exhausted) as never
-    const plan = resolve(self)
-    return ((self: AnyEffect) => attempts(self, plan, exhausted)) as never
+    if (Effect.isEffect(self)) return attempts(self, resolve(options, kind), kind) as never
+    const plan = resolve(self, kind)
+    return ((self: AnyEffect) => attempts(self, plan, kind)) as never
   }
 }
 
-const attempts = (self: AnyEffect, plan: Plan, exhausted: boolean): AnyEffect =>
+const attempts = (self: AnyEffect, plan: Plan, kind: Kind): AnyEffect =>
   // A first attempt that succeeds must cost one frame: nothing else is made before something fails.
-  !exhausted && plan.maxElapsed === Number.POSITIVE_INFINITY
-    ? Effect.catchCause(self, (cause) => run(self, plan, exhausted, undefined).failed(cause))
+  kind === "retry" && plan.maxElapsed === Number.POSITIVE_INFINITY
+    ? Effect.catchCause(self, (cause) => run(self, plan, kind, undefined).failed(cause))
     : Effect.withFiber((fiber) => {
         const start = nanos(fiber)
         return settle(self, plan.until, {
-          failed: (cause) => run(self, plan, exhausted, start).failed(cause),
-          succeeded: (value) => run(self, plan, exhausted, start).succeeded(value)
+          failed: (cause) => run(self, plan, kind, start).failed(cause),
+          succeeded: (value) => run(self, plan, kind, start).succeeded(value)
         })
       })
 
@@ -494,7 +536,7 @@ const settle = (self: AnyEffect, until: Plan["until"], { failed, succeeded }: Ru
 /**
  * Starts the part of a retry that follows the first attempt that failed.
  */
-const run = (self: AnyEffect, plan: Plan, exhausted: boolean, start: bigint | undefined): Run => {
+const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint | undefined): Run => {
   type Why = RetryExhaustedError<unknown>["why"]
   type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, unknown, unknown>>>
   let attempt = 1
@@ -504,7 +546,7 @@ const run = (self: AnyEffect, plan: Plan, exhausted: boolean, start: bigint | un
     start === undefined ? 0 : Number(nanos(fiber) - start) / 1_000_000
 
   const giveUp = (why: Why, error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect =>
-    cause !== undefined && !exhausted
+    cause !== undefined && kind === "retry"
       ? Effect.failCause(cause)
       : Effect.withFiber((fiber) =>
           Effect.fail(
@@ -546,6 +588,7 @@ const run = (self: AnyEffect, plan: Plan, exhausted: boolean, start: bigint | un
 
     const wait = (backoff: Duration.Duration): AnyEffect => {
       const millis = Math.max(Duration.toMillis(backoff), hint, 0)
+      if (millis === Number.POSITIVE_INFINITY) return giveUp("schedule", error, cause)
       const delay = Duration.millis(millis)
       const begin = Effect.suspend(() => {
         attempt += 1
@@ -593,22 +636,21 @@ const onlyFailure = (cause: Cause.Cause<unknown>): Cause.Fail<unknown> | undefin
  * Returns how many milliseconds an error asks to wait, or zero.
  */
 const hintOf = (plan: Plan, error: unknown): number => {
-  const input = plan.retryAfter === undefined ? retryAfterOf(error) : plan.retryAfter(error)
-  if (input === undefined || input === null) return 0
+  const given = plan.retryAfter === undefined ? undefined : plan.retryAfter(error)
   try {
-    // Whatever the property holds, `toMillis` reads it or throws.
-    const millis = Duration.toMillis(input as Duration.Input)
+    // The property may hold anything, or throw when it is read: what is no duration is no hint.
+    const input = plan.retryAfter === undefined && hasProperty(error, "retryAfter") ? error.retryAfter : given
+    const millis = input === undefined ? 0 : Duration.toMillis(input as Duration.Input)
     return millis > 0 ? millis : 0
   } catch {
     return 0
   }
 }
 
-const retryAfterOf = (error: unknown): unknown => (hasProperty(error, "retryAfter") ? error.retryAfter : undefined)
-
 const show = (error: unknown): string => {
   if (error instanceof UnacceptedValue) return "the value was not accepted"
-  const tag = hasProperty(error, "_tag") ? String(error._tag) : undefined
-  const message = hasProperty(error, "message") ? String(error.message) : typeof error === "object" ? "" : String(error)
-  return tag === undefined ? message : message === "" ? tag : `${tag}: ${message}`
+  const tag = hasProperty(error, "_tag") ? String(error._tag) : ""
+  const message = hasProperty(error, "message") ? String(error.message) : ""
+  if (tag !== "" || message !== "") return tag === "" || message === "" ? tag + message : `${tag}: ${message}`
+  return typeof error === "object" && error !== null ? "an object" : String(error)
 }

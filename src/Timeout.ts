@@ -46,6 +46,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { hasProperty } from "effect/Predicate"
+import type * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Rules from "./Options.ts"
 
@@ -101,10 +102,9 @@ export class TimeoutExceededError extends Data.TaggedError("TimeoutExceededError
  */
 export const resolve = (after: Duration.Input | Options, details?: Details): Settings => {
   const options: Options = isOptions(after) ? { ...after, ...details } : { ...details, after }
-  const millis = Rules.millis("Timeout", "after", options.after)
   const operation = options.operation ?? defaults.operation
   return {
-    after: Duration.isDuration(options.after) ? options.after : Duration.millis(millis),
+    after: Duration.millis(Rules.millis("Timeout", "after", options.after)),
     operation: operation === undefined ? undefined : Rules.name("Timeout", "operation", operation)
   }
 }
@@ -257,7 +257,7 @@ const within = <A, E, R, A2, E2, R2>(
   expired: (late: ReadonlyArray<Cause.Reason<E>>) => Effect.Effect<A2, E2, R2>
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   // Fibers are started while registering: from then on, an interruption of the caller runs the returned effect.
-  Effect.callback((resume) => {
+  Effect.callback(function (resume) {
     // A callback is registered by the fiber that runs it.
     const caller = Fiber.getCurrent()!
     // The context of the fiber that runs `self` has the services of `self`.
@@ -272,17 +272,16 @@ const within = <A, E, R, A2, E2, R2>(
     let rang: Exit.Exit<void> | undefined
     let settled = false
 
-    // Starting a timer and stopping it costs more than all the rest, and much work is done before the next turn.
-    caller.currentDispatcher.scheduleTask(() => {
+    // Starting and stopping a timer costs more than all the rest, and much work is done before the next turn.
+    nextTurn(this, () => {
       if (settled) return
-      const elapsed = clock.monotonicTimeNanosUnsafe() - start
-      timer = fork(clock.sleep(elapsed < 1_000_000n ? after : Duration.max(Duration.subtract(after, Duration.nanos(elapsed)), Duration.zero)))
+      timer = fork(Effect.suspend(() => clock.sleep(remaining(after, clock.monotonicTimeNanosUnsafe() - start))))
       timer.addObserver((exit) => {
         if (settled) return
         rang = exit
         fork(Fiber.interruptAs(work, caller.id))
       })
-    }, 0)
+    })
 
     const settle = () => {
       settled = true
@@ -299,7 +298,6 @@ const within = <A, E, R, A2, E2, R2>(
     })
 
     return Effect.suspend(() => {
-      if (work.pollUnsafe() !== undefined) return Effect.void
       settle()
       return Effect.flatMap(Effect.andThen(Fiber.interrupt(work), Fiber.await(work)), (exit) => {
         const defects = lateReasons(exit).filter(Cause.isDieReason)
@@ -307,6 +305,24 @@ const within = <A, E, R, A2, E2, R2>(
       })
     })
   })
+
+// A timer counts in milliseconds.
+const remaining = (after: Duration.Duration, elapsedNanos: bigint): Duration.Duration =>
+  elapsedNanos < 1_000_000n
+    ? after
+    : Duration.max(Duration.subtract(after, Duration.nanos(elapsedNanos)), Duration.zero)
+
+// One dispatcher for all timeouts of a scheduler, as each takes a turn of the event loop.
+const dispatchers = /* @__PURE__ */ new WeakMap<Scheduler.Scheduler, Scheduler.SchedulerDispatcher>()
+
+const nextTurn = (scheduler: Scheduler.Scheduler, task: () => void): void => {
+  let dispatcher = dispatchers.get(scheduler)
+  if (dispatcher === undefined) {
+    dispatcher = scheduler.makeDispatcher()
+    dispatchers.set(scheduler, dispatcher)
+  }
+  dispatcher.scheduleTask(task, 0)
+}
 
 /**
  * Returns what work reports that was told to stop.

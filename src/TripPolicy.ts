@@ -98,34 +98,32 @@ export const defaults = {
   minimumCalls: 10
 } as const
 
+const module = "TripPolicy"
+
 /**
  * Creates the policy that opens after `failures` (default 5) failures in a row.
  */
-export const consecutive = (failures: number = defaults.failures): Consecutive => ({
-  _tag: "Consecutive",
-  failures: Options.count("TripPolicy", "failures", failures)
-})
+export const consecutive = (failures: number = defaults.failures): Consecutive =>
+  check({ _tag: "Consecutive", failures })
 
 /**
  * Creates the policy that opens at `count` failures among the last `of` calls.
  *
  * **Details**
  *
- * `minimumCalls` is how many calls must have been counted: by default `count`,
- * so the first `count` failures open; `of` waits for a full window.
+ * - `of` is at most a million: a circuit keeps one bit for each.
+ * - `minimumCalls` is how many calls must have been counted: by default `count`,
+ *   so the first `count` failures open; `of` waits for a full window.
  */
-export const failures = (options: {
+export const failures = ({
+  count,
+  of,
+  minimumCalls = count
+}: {
   readonly count: number
   readonly of: number
   readonly minimumCalls?: number | undefined
-}): Failures => {
-  const of = Options.count("TripPolicy", "of", options.of)
-  const count = Options.count("TripPolicy", "count", options.count)
-  const minimumCalls = Options.count("TripPolicy", "minimumCalls", options.minimumCalls ?? count)
-  if (count > of) Options.reject("TripPolicy", "count", count, `at most of (${of})`)
-  if (minimumCalls > of) Options.reject("TripPolicy", "minimumCalls", minimumCalls, `at most of (${of})`)
-  return { _tag: "Failures", count, of, minimumCalls }
-}
+}): Failures => check({ _tag: "Failures", count, of, minimumCalls })
 
 /**
  * Creates the policy that opens when the share of failures over time reaches a
@@ -137,11 +135,15 @@ export const failures = (options: {
  * back calls count, `minimumCalls` (default 10) how many must have been
  * counted.
  */
-export const rate = (options?: {
+export const rate = ({
+  ratio = defaults.ratio,
+  within = defaults.within,
+  minimumCalls = defaults.minimumCalls
+}: {
   readonly ratio?: number | undefined
   readonly within?: Duration.Input | undefined
   readonly minimumCalls?: number | undefined
-}): Rate => ({ _tag: "Rate", ...overTime(options) })
+} = {}): Rate => check({ _tag: "Rate", ratio, withinMillis: Options.millis(module, "within", within), minimumCalls })
 
 /**
  * Creates the policy that opens when the share of slow calls over time reaches
@@ -152,55 +154,70 @@ export const rate = (options?: {
  * A call is slow when it took `after` or longer, whether it failed or not. The
  * other options are those of `rate`.
  */
-export const slowCalls = (options: {
+export const slowCalls = ({
+  after,
+  ...options
+}: {
   readonly after: Duration.Input
   readonly ratio?: number | undefined
   readonly within?: Duration.Input | undefined
   readonly minimumCalls?: number | undefined
-}): SlowCalls => ({
-  _tag: "SlowCalls",
-  afterMillis: Options.millis("TripPolicy", "after", options.after),
-  ...overTime(options)
-})
-
-const overTime = (options?: {
-  readonly ratio?: number | undefined
-  readonly within?: Duration.Input | undefined
-  readonly minimumCalls?: number | undefined
-}) => ({
-  ratio: Options.ratio("TripPolicy", "ratio", options?.ratio ?? defaults.ratio),
-  withinMillis: Options.millis("TripPolicy", "within", options?.within ?? defaults.within),
-  minimumCalls: Options.count("TripPolicy", "minimumCalls", options?.minimumCalls ?? defaults.minimumCalls)
-})
+}): SlowCalls => ({ ...rate(options), _tag: "SlowCalls", afterMillis: Options.millis(module, "after", after) })
 
 /**
  * Creates the policy that opens when one of several policies does.
  */
-export const any = (...policies: ReadonlyArray<TripPolicy>): Any => {
-  const flat = policies.flatMap((policy) => (policy._tag === "Any" ? policy.policies : [policy]))
-  if (flat.length === 0) Options.reject("TripPolicy", "policies", flat, "a list of at least one policy")
-  return { _tag: "Any", policies: flat }
-}
+export const any = (...policies: ReadonlyArray<TripPolicy>): Any =>
+  check({ _tag: "Any", policies: policies.flatMap((policy) => (policy?._tag === "Any" ? policy.policies : [policy])) })
+
+const maxCalls = 1_000_000
 
 /**
- * Returns the policy checked, and throws an `InvalidOptionError` for data that
- * no constructor makes.
+ * Returns the policy, and throws an `InvalidOptionError` for data that no
+ * constructor makes.
  */
-export const check = (policy: TripPolicy): TripPolicy => {
-  switch (policy._tag) {
+export const check = <P extends TripPolicy>(policy: P): P => {
+  const data: TripPolicy = policy
+  switch (data?._tag) {
     case "Consecutive":
-      return consecutive(policy.failures)
+      Options.count(module, "failures", data.failures)
+      break
     case "Failures":
-      return failures(policy)
-    case "Rate":
-      return rate({ ...policy, within: policy.withinMillis })
+      Options.count(module, "of", data.of)
+      if (data.of > maxCalls) Options.reject(module, "of", data.of, `at most ${maxCalls}`)
+      for (const field of ["count", "minimumCalls"] as const) {
+        Options.count(module, field, data[field])
+        if (data[field] > data.of) Options.reject(module, field, data[field], `at most of (${data.of})`)
+      }
+      break
     case "SlowCalls":
-      return slowCalls({ ...policy, after: policy.afterMillis, within: policy.withinMillis })
+      Options.above(module, "afterMillis", data.afterMillis, 0)
+      checkOverTime(data)
+      break
+    case "Rate":
+      checkOverTime(data)
+      break
     case "Any":
-      return any(...policy.policies.map(check))
+      if (!Array.isArray(data.policies) || data.policies.length === 0) {
+        Options.reject(module, "policies", data.policies, "a list of at least one policy")
+      }
+      data.policies.forEach((each, i) => {
+        if (!["Consecutive", "Failures", "Rate", "SlowCalls"].includes(each?._tag)) {
+          Options.reject(module, `policies.${i}`, each, "a trip policy that is not any")
+        }
+        Options.at(`policies.${i}`, () => check(each))
+      })
+      break
     default:
-      return Options.reject("TripPolicy", "trip", policy, "a trip policy")
+      Options.reject(module, "trip", policy, "a trip policy")
   }
+  return policy
+}
+
+const checkOverTime = (policy: Rate | SlowCalls): void => {
+  Options.ratio(module, "ratio", policy.ratio)
+  Options.above(module, "withinMillis", policy.withinMillis, 0)
+  Options.count(module, "minimumCalls", policy.minimumCalls)
 }
 
 /**
@@ -253,6 +270,7 @@ export const record = (
   elapsed: number,
   now: number
 ): string | undefined => {
+  // The window is one that `window` made for this policy.
   const failed = outcome === "Failure"
   switch (policy._tag) {
     case "Consecutive": {
@@ -286,7 +304,7 @@ export const record = (
       if (outcome === "Ignored" && !(slow && hit)) return undefined
       const last = counted as Window.LastTime
       last.record(hit, now)
-      return last.hits > 0 && last.calls >= policy.minimumCalls && last.hits / last.calls >= policy.ratio
+      return last.calls >= policy.minimumCalls && last.hits / last.calls >= policy.ratio
         ? `${last.hits} of ${last.calls} calls in ${policy.withinMillis} ms ${slow ? "slow" : "failed"}`
         : undefined
     }
@@ -301,14 +319,23 @@ export const read = (
   counted: Window.Window,
   now: number
 ): ReadonlyArray<{ readonly policy: TripPolicy["_tag"]; readonly hits: number; readonly calls: number }> => {
-  if (policy._tag === "Any") {
-    const windows = counted as ReadonlyArray<Window.Window>
-    return policy.policies.flatMap((each, i) => read(each, windows[i] as Window.Window, now))
+  // The window is one that `window` made for this policy.
+  switch (policy._tag) {
+    case "Any": {
+      const windows = counted as ReadonlyArray<Window.Window>
+      // There is a window for each policy.
+      return policy.policies.flatMap((each, i) => read(each, windows[i] as Window.Window, now))
+    }
+    case "Consecutive": {
+      const { hits } = counted as Window.Streak
+      return [{ policy: policy._tag, hits, calls: hits }]
+    }
+    default: {
+      const last = counted as Window.LastCalls | Window.LastTime
+      if (last instanceof Window.LastTime) last.advance(now)
+      return [{ policy: policy._tag, hits: last.hits, calls: last.calls }]
+    }
   }
-  if (counted instanceof Window.Streak) return [{ policy: policy._tag, hits: counted.hits, calls: counted.hits }]
-  const last = counted as Window.LastCalls | Window.LastTime
-  if (last instanceof Window.LastTime) last.advance(now)
-  return [{ policy: policy._tag, hits: last.hits, calls: last.calls }]
 }
 
 /**
@@ -325,11 +352,11 @@ export const fromJson = (json: Options.Json): TripPolicy => {
   const { type, ...rest } = json
   // The constructors check each value, whatever its type.
   const options = rest as never
-  const allow = (...keys: ReadonlyArray<string>) => Options.keys("TripPolicy", rest, keys)
+  const allow = (...keys: ReadonlyArray<string>) => Options.keys(module, rest, keys)
   switch (type) {
     case "consecutive":
       allow("failures")
-      return consecutive((options as { readonly failures?: number }).failures)
+      return consecutive(rest["failures"] as never)
     case "failures":
       allow("count", "of", "minimumCalls")
       return failures(options)
@@ -341,16 +368,18 @@ export const fromJson = (json: Options.Json): TripPolicy => {
       return slowCalls(options)
     case "any": {
       allow("policies")
-      const { policies } = options as { readonly policies: unknown }
-      if (!Array.isArray(policies)) return Options.reject("TripPolicy", "policies", policies, "a list of policies")
+      const { policies } = rest
+      if (!Array.isArray(policies)) return Options.reject(module, "policies", policies, "a list of policies")
       return any(
-        ...policies.map((policy: unknown) =>
-          isObject(policy) ? fromJson(policy) : Options.reject("TripPolicy", "policies", policy, "an object")
+        ...policies.map((policy: unknown, i) =>
+          isObject(policy)
+            ? Options.at(`policies.${i}`, () => fromJson(policy))
+            : Options.reject(module, `policies.${i}`, policy, "an object")
         )
       )
     }
     default:
-      return Options.reject("TripPolicy", "type", type, "one of consecutive, failures, rate, slowCalls, any")
+      return Options.reject(module, "type", type, "one of consecutive, failures, rate, slowCalls, any")
   }
 }
 
@@ -383,6 +412,7 @@ export const toJson = (policy: TripPolicy): Options.Json => {
  */
 export const isTripPolicy = (u: unknown): u is TripPolicy => {
   try {
+    // `check` looks at data of any type.
     check(u as TripPolicy)
     return true
   } catch {

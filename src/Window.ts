@@ -85,6 +85,7 @@ export class LastTime {
   private readonly callsIn = new Float64Array(slots)
   private readonly hitsIn = new Float64Array(slots)
   private latest = Number.NEGATIVE_INFINITY
+  private slot = 0
 
   constructor(millis: number) {
     this.width = millis / slots
@@ -93,8 +94,8 @@ export class LastTime {
   /** Counts a call that ended at `now`, in milliseconds. */
   record(hit: boolean, now: number): void {
     this.advance(now)
-    const slot = this.latest % slots
-    // The remainder of a whole number by ten is an index of both arrays.
+    const { slot } = this
+    // `slot` is an index of both arrays.
     this.callsIn[slot] = (this.callsIn[slot] as number) + 1
     this.calls++
     if (!hit) return
@@ -104,25 +105,19 @@ export class LastTime {
 
   /** Forgets what is older than the window at `now`, in milliseconds. */
   advance(now: number): void {
-    const current = Math.max(0, Math.floor(now / this.width))
+    const current = Math.floor(now / this.width)
     const passed = current - this.latest
-    // A clock that was set back a little catches up with the latest slot.
-    if (passed <= 0 && passed > -slots) return
-    // One that was set back further would leave the window full for as long:
+    // A clock that was set back a little catches up with the latest slot. One
+    // that was set back further would leave the window full for as long:
     // counting begins again.
-    if (passed < 0 || passed >= slots) {
-      this.callsIn.fill(0)
-      this.hitsIn.fill(0)
-      this.calls = 0
-      this.hits = 0
-    } else {
-      for (let at = this.latest + 1; at <= current; at++) {
-        const slot = at % slots
-        this.calls -= this.callsIn[slot] as number
-        this.hits -= this.hitsIn[slot] as number
-        this.callsIn[slot] = 0
-        this.hitsIn[slot] = 0
-      }
+    if (passed < 0 && passed > -slots) return
+    for (let left = Math.min(Math.abs(passed), slots); left > 0; left--) {
+      this.slot = (this.slot + 1) % slots
+      // `slot` is an index of both arrays.
+      this.calls -= this.callsIn[this.slot] as number
+      this.hits -= this.hitsIn[this.slot] as number
+      this.callsIn[this.slot] = 0
+      this.hitsIn[this.slot] = 0
     }
     this.latest = current
   }

@@ -1,0 +1,219 @@
+/**
+ * Packs the package as `npm publish` would, looks at it with publint and attw,
+ * installs it into an empty app, and uses it there: at run time under the Node
+ * of the machine and under this one, and in types under TypeScript 6 and 7. Run by `npm run build`.
+ */
+import { execFileSync } from "node:child_process"
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join, resolve, sep } from "node:path"
+import { build } from "esbuild"
+
+const root = resolve(import.meta.dirname, "..")
+const temp = mkdtempSync(join(tmpdir(), "effect-resilience-"))
+const app = join(temp, "app")
+const tools = join(root, "node_modules")
+
+const run = (command: string, args: ReadonlyArray<string>, cwd: string): string => {
+  try {
+    return execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] })
+  } catch (error) {
+    const { stderr, stdout } = error as { readonly stdout?: string; readonly stderr?: string }
+    throw new Error(`${command} ${args.join(" ")}\n${stdout ?? ""}${stderr ?? ""}`)
+  }
+}
+
+const demand = (holds: boolean, rule: string): void => {
+  if (!holds) throw new Error(rule)
+}
+
+/** The machine's own Node, not the one among the dev dependencies. */
+const hostNode =
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => !folder.split(sep).includes("node_modules"))
+    .map((folder) => join(folder, "node"))
+    .find((path) => existsSync(path)) ?? process.execPath
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly dependencies?: Record<string, string>
+  readonly optionalDependencies?: Record<string, string>
+  readonly peerDependencies?: Record<string, string>
+  readonly scripts?: Record<string, string>
+}
+
+const check = async (): Promise<void> => {
+  const modules = globSync("**/*.ts", { cwd: join(root, "src") })
+    .map((file) => file.replace(/\.ts$/, ""))
+    .sort()
+  const subpaths = modules.filter((name) => name !== "index")
+
+  const packed = JSON.parse(
+    run("npm", ["pack", "--json", "--silent", "--pack-destination", temp], root)
+  ) as ReadonlyArray<{
+    readonly filename: string
+    readonly size: number
+    readonly files: ReadonlyArray<{ readonly path: string }>
+  }>
+  const pack = packed[0]
+  if (pack === undefined) throw new Error("npm pack made no file")
+  const tarball = join(temp, pack.filename)
+  const files = pack.files.map(({ path }) => path)
+
+  const stray = files.filter(
+    (path) => !/^(?:dist|src)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
+  )
+  demand(stray.length === 0, `the package must hold dist, src and its papers, and holds ${stray.join(", ")}`)
+  const expected = ["README.md", "LICENSE", ...modules.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])]
+  const missing = expected.filter((path) => !files.includes(path))
+  demand(missing.length === 0, `the package lacks ${missing.join(", ")}`)
+
+  run(process.execPath, [join(tools, "publint/src/cli.js"), "--strict"], root)
+  run(
+    process.execPath,
+    [
+      join(tools, "@arethetypeswrong/cli/dist/index.js"),
+      tarball,
+      "--profile",
+      "esm-only",
+      "--include-entrypoints",
+      ...subpaths.map((name) => `./${name}`)
+    ],
+    root
+  )
+
+  const effect = JSON.parse(readFileSync(join(tools, "effect/package.json"), "utf8")) as Manifest
+  mkdirSync(app)
+  writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }))
+  const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"]
+  run("npm", ["install", ...quiet, tarball, `effect@${effect.version}`], app)
+
+  const manifest = JSON.parse(
+    readFileSync(join(app, "node_modules/effect-resilience/package.json"), "utf8")
+  ) as Manifest
+  demand(
+    Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).length === 0 &&
+      Object.keys(manifest.peerDependencies ?? {}).join() === "effect",
+    "effect as a peer must be the only dependency"
+  )
+
+  const imported = globSync("*.js", { cwd: join(app, "node_modules/effect-resilience/dist") }).flatMap((file) =>
+    [
+      ...readFileSync(join(app, "node_modules/effect-resilience/dist", file), "utf8").matchAll(
+        /^(?:import|export)\b[^"']*?["']([^"'\n]+)["'];?$|\bimport\(\s*["']([^"']+)["']/gm
+      )
+    ].map((match) => match[1] ?? match[2] ?? "")
+  )
+  const foreign = imported.filter((name) => !/^\.\/[\w/]+\.js$|^effect\/[\w/]+$/.test(name))
+  demand(foreign.length === 0, `dist must import effect/* only, and imports ${foreign.join(", ")}`)
+
+  const imports = subpaths.map((name) => `import * as ${name.replaceAll("/", "_")}_ from "effect-resilience/${name}"`)
+  const names = subpaths.map((name) => name.replaceAll("/", "_"))
+  const exported = [...readFileSync(join(root, "src/index.ts"), "utf8").matchAll(/^export \* as (\w+) from/gm)].map(
+    (match) => match[1] ?? ""
+  )
+  const shared = names.filter((name) => exported.includes(name))
+  demand(shared.length === exported.length, "each export of the root must have a subpath of the same name")
+
+  writeFileSync(
+    join(app, "app.js"),
+    `import * as root from "effect-resilience"
+${imports.join("\n")}
+const fail = (why) => { throw new Error(why) }
+if (Object.keys(root).join() !== ${JSON.stringify([...exported].sort().join())}) fail("root exports " + Object.keys(root))
+${shared.map((name) => `if (root.${name} !== ${name}_) fail("${name} of the root is not the one of the subpath")`).join("\n")}
+for (const path of ["effect-resilience/index", "effect-resilience/dist/index.js", "effect-resilience/src/index.ts"]) {
+  await import(path).then(() => fail(path + " can be imported"), () => undefined)
+}
+try {
+  root.Options.count("A", "b", 0)
+  fail("Options.count let 0 pass")
+} catch (error) {
+  if (error.message !== "A: b must be an integer >= 1, got 0") throw error
+}
+console.log(process.version)
+`
+  )
+  const version = run(hostNode, ["app.js"], app).trim()
+  run(process.execPath, ["app.js"], app)
+
+  writeFileSync(
+    join(app, "app.ts"),
+    `import * as root from "effect-resilience"
+${imports.join("\n")}
+${shared.map((name) => `export const ${name}: typeof ${name}_ = root.${name}`).join("\n")}
+// @ts-expect-error -- the types must be there, not \`any\`
+root.Options.count("A", "b", "c")
+// @ts-expect-error
+root.Nothing
+`
+  )
+  const compilers = [
+    { name: "TypeScript 6, node", bin: "typescript/bin/tsc", module: "nodenext", moduleResolution: "nodenext" },
+    { name: "TypeScript 7, bundler", bin: "@typescript/native/bin/tsc", module: "esnext", moduleResolution: "bundler" }
+  ]
+  for (const { bin, module, moduleResolution } of compilers) {
+    writeFileSync(
+      join(app, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          target: "es2022",
+          lib: ["es2023", "dom", "dom.iterable"],
+          module,
+          moduleResolution,
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noEmit: true,
+          types: []
+        },
+        files: ["app.ts"]
+      })
+    )
+    run(process.execPath, [join(tools, bin), "-p", "."], app)
+  }
+
+  console.log(
+    `pack: ${files.length} files, ${(pack.size / 1024).toFixed(1)} KiB; publint and attw clean; ` +
+      `root and ${subpaths.length} subpaths are the same modules under Node ${version} and ${process.version}; ` +
+      `types hold under ${compilers.map(({ name }) => name).join(" and ")}`
+  )
+
+  // What a bundle keeps of a module of which it uses nothing. Not an error: the manifest says `sideEffects: false`.
+  const kept: Array<string> = []
+  for (const name of subpaths) {
+    const { outputFiles } = await build({
+      stdin: { contents: `import "./${name}.js"`, resolveDir: join(root, "dist"), loader: "js" },
+      bundle: true,
+      write: false,
+      minify: true,
+      format: "esm",
+      external: ["effect/*"],
+      ignoreAnnotations: false,
+      logLevel: "silent",
+      plugins: [
+        {
+          name: "no-manifest",
+          setup: (bundler) =>
+            bundler.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => ({
+              path: join(resolveDir, path),
+              sideEffects: true
+            }))
+        }
+      ]
+    })
+    const rest = (outputFiles[0]?.text ?? "").replaceAll(/import[^;]*?"effect\/[^"]+";/g, "").trim()
+    if (rest !== "") kept.push(`${name} ${rest.length} B`)
+  }
+  if (kept.length > 0) console.log(`pack: code that a bundler cannot drop by itself, minified: ${kept.join(", ")}`)
+}
+
+try {
+  await check()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+} finally {
+  rmSync(temp, { recursive: true, force: true })
+}

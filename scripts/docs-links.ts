@@ -1,0 +1,82 @@
+/**
+ * Checks the relative links and anchors of Markdown files.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import type { Problem } from "./docs-blocks.ts"
+
+/** Blanks fenced code and inline code, and keeps the lines. */
+const prose = (text: string): string => {
+  let fence: string | undefined
+  return text
+    .split("\n")
+    .map((line) => {
+      const mark = /^[\s>]*(`{3,}|~{3,})/.exec(line)?.[1]
+      if (fence === undefined && mark !== undefined) {
+        fence = mark
+        return ""
+      }
+      if (fence !== undefined) {
+        if (mark?.startsWith(fence) === true) fence = undefined
+        return ""
+      }
+      return line.replace(/(`+)(?:(?!\1).)+\1/g, (code) => "`" + code.replaceAll(/[^\w\s-]/g, "") + "`")
+    })
+    .join("\n")
+}
+
+/** Anchors that GitHub makes of the headings of a file, and those it sets itself. */
+export const anchorsOf = (text: string): ReadonlySet<string> => {
+  const anchors = new Set<string>()
+  const times = new Map<string, number>()
+  const add = (heading: string) => {
+    const slug = heading
+      .replaceAll(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .replaceAll(/<[^>]+>/g, "")
+      .trim()
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(/\s/g, "-")
+    const before = times.get(slug) ?? 0
+    times.set(slug, before + 1)
+    anchors.add(before === 0 ? slug : `${slug}-${before}`)
+  }
+  const lines = prose(text).split("\n")
+  for (const [index, line] of lines.entries()) {
+    const heading = /^#{1,6}\s+(.*?)\s*#*\s*$/.exec(line)?.[1]
+    if (heading !== undefined) add(heading)
+    else if (/^(?:=+|-+)\s*$/.test(line) && /^[^\s|#>*-]/.test(lines[index - 1] ?? "")) add(lines[index - 1] ?? "")
+    for (const match of line.matchAll(/<[^>]+\b(?:id|name)="([^"]+)"/g)) anchors.add(match[1] ?? "")
+  }
+  return anchors
+}
+
+/** Checks the links of one Markdown file; `root` is the folder of the project. */
+export const checkLinks = (root: string, file: string, text: string): ReadonlyArray<Problem> => {
+  const problems: Array<Problem> = []
+  for (const [index, line] of prose(text).split("\n").entries()) {
+    const targets = [
+      ...line.matchAll(/\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)/g),
+      ...line.matchAll(/^\s*\[[^\]]+\]:\s*<?(\S+?)>?(?:\s+"[^"]*")?\s*$/g),
+      ...line.matchAll(/<(?:a|img)\b[^>]*\b(?:href|src)="([^"]+)"/g)
+    ].map((match) => match[1] ?? "")
+    for (const target of targets) {
+      if (/^[a-z][a-z+.-]*:/i.test(target)) continue
+      const problem = (message: string) => problems.push({ file, line: index + 1, message: `${target}: ${message}` })
+      const hash = target.indexOf("#")
+      const path = decodeURIComponent(hash === -1 ? target : target.slice(0, hash))
+      const anchor = hash === -1 ? "" : decodeURIComponent(target.slice(hash + 1))
+      const full = join(root, dirname(file), path)
+      if (path === "") {
+        if (!anchorsOf(text).has(anchor)) problem("no such heading")
+      } else if (path.startsWith("/") || relative(root, full).startsWith("..")) {
+        problem("the link leaves the project")
+      } else if (!existsSync(full)) {
+        problem("no such file")
+      } else if (anchor !== "" && full.endsWith(".md") && !anchorsOf(readFileSync(full, "utf8")).has(anchor)) {
+        problem("no such heading")
+      }
+    }
+  }
+  return problems
+}

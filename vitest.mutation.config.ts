@@ -1,0 +1,7 @@
+import { defineConfig } from "vitest/config"
+
+/** What Stryker runs for each mutant: the tests of the pure core, without the type tests. */
+export default defineConfig({
+  ssr: { resolve: { conditions: ["effect-resilience-source", "node", "import", "module", "default"] } },
+  test: { include: ["test/{Outcome,Window,TripPolicy,CircuitState}*.test.ts"] }
+})
