@@ -89,7 +89,7 @@ interface Bytes {
 }
 
 const bytes = (): Bytes => {
-  const memory = run("memory.ts", [], ["--max-semi-space-size=256"]) as Record<string, { ours: number; effect: number }>
+  const memory = run("memory.ts", [], ["--max-semi-space-size=512"]) as Record<string, { ours: number; effect: number }>
   const bundle = run("bundle.ts") as { ours: number; effect: number }
   const row = (what: string, must: number, stretch?: number) => ({
     ours: Math.round(memory[what]?.ours ?? Number.NaN),

@@ -19,10 +19,9 @@ const medianOf = async (one: () => Promise<number>): Promise<number> => {
   return all.sort((a, b) => a - b)[times >> 1] ?? Number.NaN
 }
 
-const bytesPerCall = (effect: Effect.Effect<unknown, unknown>): Promise<number> => {
-  const count = 20_000
+const bytesPerCall = (effect: Effect.Effect<unknown, unknown>, count = 200_000): Promise<number> => {
   const body = Effect.gen(function* () {
-    for (let i = 0; i < 2_000; i++) yield* effect
+    for (let i = 0; i < 100_000; i++) yield* effect
     collect()
     const before = process.memoryUsage().heapUsed
     for (let i = 0; i < count; i++) yield* effect
@@ -54,18 +53,21 @@ const bytesPerCircuit = async (call: (key: string) => Effect.Effect<unknown, unk
   return (collect() - before) / keys.length
 }
 
+// Waits inside another operation, as the calls of a service do: the stack of a
+// fiber is made with its first frame.
 const never = Effect.callback<number>(() => {})
+const waiting = (effect: Effect.Effect<number, unknown>) => Effect.map(effect, (value) => value + 1)
 const effect = await On.effects(5)
 
 const perCall = {
   bare: await bytesPerCall(On.sync),
   ours: await bytesPerCall(On.sync.pipe(CircuitBreaker.protect(On.ours))),
-  effect: await bytesPerCall(On.sync.pipe(effect.execute({ key: "a" })))
+  effect: await bytesPerCall(On.sync.pipe(effect.execute({ key: "a" })), 20_000)
 }
 const inFlight = {
-  bare: await bytesInFlight(never),
-  ours: await bytesInFlight(never.pipe(CircuitBreaker.protect(On.ours))),
-  effect: await bytesInFlight(never.pipe(effect.execute({ key: "a" })))
+  bare: await bytesInFlight(waiting(never)),
+  ours: await bytesInFlight(waiting(never.pipe(CircuitBreaker.protect(On.ours)))),
+  effect: await bytesInFlight(waiting(never.pipe(effect.execute({ key: "a" }))))
 }
 const keyed = CircuitBreaker.makeUnsafe("keyed", { log: false, keys: { max: 1_000_000 } })
 await Effect.runPromise(On.sync.pipe(CircuitBreaker.protect(keyed, { key: "first" })))
