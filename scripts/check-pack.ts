@@ -50,6 +50,13 @@ const check = async (): Promise<void> => {
     .sort()
   const subpaths = modules.filter((name) => name !== "index")
 
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest
+  demand(
+    Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).length === 0 &&
+      Object.keys(manifest.peerDependencies ?? {}).join() === "effect",
+    "effect as a peer must be the only dependency"
+  )
+
   const packed = JSON.parse(
     run("npm", ["pack", "--json", "--silent", "--pack-destination", temp], root)
   ) as ReadonlyArray<{
@@ -89,15 +96,6 @@ const check = async (): Promise<void> => {
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }))
   const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"]
   run("npm", ["install", ...quiet, tarball, `effect@${effect.version}`], app)
-
-  const manifest = JSON.parse(
-    readFileSync(join(app, "node_modules/effect-resilience/package.json"), "utf8")
-  ) as Manifest
-  demand(
-    Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).length === 0 &&
-      Object.keys(manifest.peerDependencies ?? {}).join() === "effect",
-    "effect as a peer must be the only dependency"
-  )
 
   const imported = globSync("*.js", { cwd: join(app, "node_modules/effect-resilience/dist") }).flatMap((file) =>
     [

@@ -208,8 +208,8 @@ export const ratio = (ratio: number): Ratio => ({ _tag: "Ratio", ratio: Rules.ra
  *
  * With `jitter: "decorrelated"` each delay is drawn between `initial` and
  * `factor` times the delay before. The original formula draws beyond `max` and
- * takes the smaller of the two, which makes two delays of three equal to `max`
- * in the end; here the range ends at `max`.
+ * takes the smaller of the two, so that after `max` two draws of three are `max`
+ * again; here the range ends at `max`.
  */
 export const exponential = (options: ExponentialOptions = {}): Backoff => {
   const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
@@ -394,7 +394,7 @@ const bounds = (initial: Duration.Input, max: Duration.Input, min?: "zero") => {
 
 const checkJitter = (jitter: Jitter, rule = `"none", "full", "equal" or a ratio (${onlyExponential})`): Jitter => {
   if (jitter === "none" || jitter === "full" || jitter === "equal") return jitter
-  if (typeof jitter !== "object" || jitter === null || jitter._tag !== "Ratio") {
+  if (jitter === null || jitter._tag !== "Ratio") {
     return Rules.reject("Backoff", "jitter", jitter, rule)
   }
   for (const [key, value] of Object.entries<unknown>({ ...jitter })) {

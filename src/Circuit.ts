@@ -25,7 +25,7 @@ import * as Options from "./Options.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Refusal from "./Refusal.ts"
 import * as TripPolicy from "./TripPolicy.ts"
-import * as Window from "./Window.ts"
+import type * as Window from "./Window.ts"
 
 /**
  * What a refusal says.
@@ -212,6 +212,8 @@ interface Trouble {
   refused: number
   changes: number
   lastFailure: LastFailure | undefined
+  // Two bits an outcome, the newest last.
+  outcomes: number
   /** Whether the store is being asked for an admission. */
   asking: boolean
   /** Generation whose end the store is being told of. */
@@ -235,7 +237,6 @@ export class Circuit implements CircuitStore.Cell {
   used = 0
   private calls = 0
   private successes = 0
-  private outcomes = 0
   private trouble: Trouble | undefined = undefined
   // The window and the handler belong to one closed generation.
   private counting: CircuitState.CircuitState | undefined = undefined
@@ -374,18 +375,24 @@ export class Circuit implements CircuitStore.Cell {
     classify: Outcome.Classify<A, E> | undefined,
     admission: Admission
   ): (exit: Exit.Exit<A, E>) => Effect.Effect<void> | undefined {
+    return (exit) => this.settle(classify, admission, exit)
+  }
+
+  private settle<A, E>(
+    classify: Outcome.Classify<A, E> | undefined,
+    admission: Admission,
+    exit: Exit.Exit<A, E>
+  ): Effect.Effect<void> | undefined {
     const classified: Outcome.Classify<A, E> = classify ?? this.breaker.settings.classify
-    return (exit) => {
-      const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
-      let outcome: Outcome.Outcome
-      try {
-        outcome = checkOutcome(classified(exit))
-      } catch (defect) {
-        const recorded = this.record(Outcome.ignored, cause, admission)
-        return recorded === undefined ? Effect.die(defect) : Effect.andThen(recorded, Effect.die(defect))
-      }
-      return this.record(outcome, cause, admission)
+    const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
+    let outcome: Outcome.Outcome
+    try {
+      outcome = checkOutcome(classified(exit))
+    } catch (defect) {
+      const recorded = this.record(Outcome.ignored, cause, admission)
+      return recorded === undefined ? Effect.die(defect) : Effect.andThen(recorded, Effect.die(defect))
     }
+    return this.record(outcome, cause, admission)
   }
 
   /**
@@ -404,16 +411,16 @@ export class Circuit implements CircuitStore.Cell {
     const slow = timed && elapsed >= this.breaker.slowMillis
     if (slow) this.troubles().slow++
     if (tag === "Success") {
-      this.successes++
-      this.outcomes = (this.outcomes << 2) | 1
-    } else if (tag === "Failure") {
-      const trouble = this.troubles()
-      trouble.failures++
-      trouble.lastFailure = { at: now, cause }
-      this.outcomes = (this.outcomes << 2) | 2
+      this.succeeded()
     } else {
-      this.troubles().ignored++
-      this.outcomes = (this.outcomes << 2) | 3
+      const trouble = this.troubles()
+      trouble.outcomes = (trouble.outcomes << 2) | (tag === "Failure" ? 2 : 3)
+      if (tag === "Failure") {
+        trouble.failures++
+        trouble.lastFailure = { at: now, cause }
+      } else {
+        trouble.ignored++
+      }
     }
     const { current } = this
     if (current.generation !== admission.generation || admission.permit < 0) return undefined
@@ -429,8 +436,10 @@ export class Circuit implements CircuitStore.Cell {
         reason: tag === "Failure" ? `a failed probe, with ${summary(cause)}` : "a slow probe"
       }))
     }
-    if (current._tag !== "Closed" || this.window === undefined) return undefined
-    const reason = TripPolicy.record(settings.trip, this.window, tag, elapsed, now)
+    if (current._tag !== "Closed") return undefined
+    if (this.counting !== current) this.count()
+    const window = (this.window ??= TripPolicy.window(settings.trip))
+    const reason = TripPolicy.record(settings.trip, window, tag, elapsed, now)
     if (reason === undefined || this.trouble?.tripping === current.generation) return undefined
     return this.open(outcome, true, this.breaker.clock.currentTimeMillisUnsafe(), (openMillis) => ({
       _tag: "Trip",
@@ -507,25 +516,33 @@ export class Circuit implements CircuitStore.Cell {
   // Begins to count for the current closed state.
   private count(): void {
     const state = this.current
-    const { generation } = state
     // A store may write an equal state again, which is no reason to forget.
-    if (this.window === undefined || this.counting?.generation !== generation) {
-      this.window = TripPolicy.window(this.breaker.settings.trip)
-    }
+    if (this.counting?.generation !== state.generation) this.window = undefined
     this.counting = state
-    const settle = this.settleWith(undefined, { generation, permit: 0, start: 0 })
-    const streak = this.window
-    this.handler =
-      this.breaker.settings.classify === Outcome.classify && streak instanceof Window.Streak
-        ? // What most calls of most breakers come to.
-          (exit) => {
-            if (exit._tag === "Failure") return settle(exit)
-            this.successes++
-            this.outcomes = (this.outcomes << 2) | 1
-            if (this.current === state) streak.hits = 0
-            return undefined
-          }
-        : settle
+    // Bound, because that takes less memory than a closure.
+    this.handler = this.settled.bind(this, state)
+  }
+
+  // Settles a call of a policy that needs to know nothing about it but its exit.
+  private settled(
+    admitted: CircuitState.CircuitState,
+    exit: Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> | undefined {
+    if (exit._tag === "Failure" || !this.breaker.plain) {
+      return this.settle(undefined, { generation: admitted.generation, permit: 0, start: 0 }, exit)
+    }
+    this.succeeded()
+    // The window of a plain breaker is a streak, and made by the first failure.
+    if (this.window !== undefined && this.current.generation === admitted.generation) {
+      ;(this.window as Window.Streak).hits = 0
+    }
+    return undefined
+  }
+
+  private succeeded(): void {
+    this.successes++
+    const { trouble } = this
+    if (trouble !== undefined) trouble.outcomes = (trouble.outcomes << 2) | 1
   }
 
   private troubles(): Trouble {
@@ -536,6 +553,7 @@ export class Circuit implements CircuitStore.Cell {
       refused: 0,
       changes: 0,
       lastFailure: undefined,
+      outcomes: successes(this.successes),
       asking: false,
       tripping: undefined
     })
@@ -571,7 +589,7 @@ export class Circuit implements CircuitStore.Cell {
       },
       inFlight: this.inFlight,
       windows: current._tag === "Closed" ? TripPolicy.read(settings.trip, counted, now) : [],
-      recent: recent(this.outcomes),
+      recent: recent(trouble === undefined ? successes(this.successes) : trouble.outcomes),
       lastFailure: trouble?.lastFailure,
       retryAfter:
         refused === undefined
@@ -604,6 +622,9 @@ export class Circuit implements CircuitStore.Cell {
 }
 
 const tags = ["Ignored", "Success", "Failure", "Ignored"] as const
+
+// Until something else happened, the latest outcomes are successes.
+const successes = (count: number): number => (count === 0 ? 0 : 0x55555555 >>> Math.max(0, 32 - 2 * count))
 
 const recent = (outcomes: number): ReadonlyArray<Outcome.Outcome["_tag"]> => {
   const list: Array<Outcome.Outcome["_tag"]> = []
@@ -707,6 +728,8 @@ export class Breaker {
   clock: Clock.Clock
   /** Whether the policy looks at how long calls take, or at when they end. */
   readonly timed: boolean
+  /** Whether a success only ends a streak of failures. */
+  readonly plain: boolean
   /** How long a slow call takes, in milliseconds. */
   readonly slowMillis: number
   private keyed: Map<string, Circuit> | undefined = undefined
@@ -728,6 +751,7 @@ export class Breaker {
     this.shared = shared
     this.clock = clock
     this.timed = TripPolicy.isTimed(settings.trip)
+    this.plain = settings.trip._tag === "Consecutive" && settings.classify === Outcome.classify
     this.slowMillis = TripPolicy.slowAfterMillis(settings.trip)
     this.sweepAt = settings.maxKeys
     this.main = new Circuit(this, undefined)

@@ -98,7 +98,7 @@ export interface Options extends Outcome.Options {
    * the circuit has stayed closed as long as it was last open. Default: 30
    * seconds.
    */
-  readonly openFor?: Duration.Input | Schedule.Schedule<unknown, unknown> | undefined
+  readonly openFor?: Duration.Input | Schedule.Schedule<unknown> | undefined
   /** Upper bound of the open time, for schedules and hints. Default: 1 hour, or `openFor` where that is longer. */
   readonly maxOpenFor?: Duration.Input | undefined
   /** How a circuit that was open is tried. */
@@ -183,8 +183,8 @@ export const resolve = (options: Options = {}): Circuit.Settings => {
       : Rules.millis(module, "maxOpenFor", options.maxOpenFor)
   if (openMillis > maxOpenMillis) Rules.reject(module, "openFor", openFor, `at most maxOpenFor (${maxOpenMillis} ms)`)
   const settings = {
-    dryRun: options.dryRun ?? defaults.dryRun,
-    log: options.log ?? defaults.log,
+    dryRun: flag("dryRun", options.dryRun ?? defaults.dryRun),
+    log: flag("log", options.log ?? defaults.log),
     maxKeys: Rules.count(module, "keys.max", keys?.max ?? defaults.keys.max),
     idleMillis: Rules.millis(module, "keys.idleFor", keys?.idleFor ?? defaults.keys.idleFor)
   }
@@ -208,10 +208,15 @@ export const resolve = (options: Options = {}): Circuit.Settings => {
     },
     functions: {
       openFor: scheduled && !Backoff.isBackoff(openFor) ? openFor : undefined,
-      outcomes: [classify, failureIf, ignore].find((option) => typeof option === "function")
+      classify,
+      failureIf: typeof failureIf === "function" ? failureIf : undefined,
+      ignore: typeof ignore === "function" ? ignore : undefined
     }
   }
 }
+
+const flag = (field: string, value: boolean): boolean =>
+  typeof value === "boolean" ? value : Rules.reject(module, field, value, "true or false")
 
 const describeOutcomes = ({ classify, failureIf, ignore }: Outcome.Options) => {
   const text = (option: Outcome.ErrorMatch<unknown> | undefined) =>
@@ -227,6 +232,8 @@ const needed = (
     const count = Rules.count(module, field, successes)
     return { needed: count, of: count }
   }
+  if ("count" in successes && "ratio" in successes)
+    Rules.reject(module, field, successes, "a count or a ratio, not both")
   const of = Rules.count(module, `${field}.of`, successes.of)
   if ("count" in successes) {
     const count = Rules.count(module, `${field}.count`, successes.count)
@@ -244,7 +251,7 @@ const needed = (
 // Replays the schedule up to the n-th delay, on a time that passes as if each
 // opening followed the other at once: elapsed time then is time spent open.
 const delays =
-  (schedule: Schedule.Schedule<unknown, unknown>) =>
+  (schedule: Schedule.Schedule<unknown>) =>
   (opening: number): Effect.Effect<number> =>
     Effect.gen(function* () {
       const step = yield* Schedule.toStep(schedule)
@@ -591,7 +598,7 @@ export const permit = <I = never>(
             if (settled) return Effect.void
             settled = true
             return settle() ?? Effect.void
-          })
+          }).pipe(Effect.uninterruptible)
         const byExit = circuit.settleWith(undefined, admission)
         const record = (outcome: Outcome.Outcome, cause: Cause.Cause<unknown> = Cause.empty) =>
           once(() => circuit.record(outcome, cause, admission))

@@ -161,7 +161,10 @@ const compare = (a: Circuit.Settings, b: Circuit.Settings): ReadonlyArray<string
   for (const option of Object.keys(a.described)) {
     const [left, right] = [JSON.stringify(a.described[option]), JSON.stringify(b.described[option])]
     if (left !== right) differences.push(`${option}: ${left} | ${right}`)
-    else if (a.functions[option] !== b.functions[option]) differences.push(`${option}: another function`)
+  }
+  for (const option of Object.keys(a.functions)) {
+    const [left, right] = [a.functions[option], b.functions[option]]
+    if (left !== undefined && right !== undefined && left !== right) differences.push(`${option}: another function`)
   }
   return differences
 }

@@ -63,36 +63,38 @@ export const sourceAttribute = "resilience.fallback.source"
 export type If<E> = Tags<E> | readonly [Tags<E>, ...ReadonlyArray<Tags<E>>] | ((error: E) => boolean)
 
 /**
- * Errors that an `If` chooses.
+ * Errors that an `If` chooses: all where there is none.
  */
-export type Chosen<E, I> = I extends string
-  ? ExtractTag<E, I>
-  : I extends ReadonlyArray<infer K extends string>
-    ? ExtractTag<E, K>
-    : I extends Refinement<E, infer EB>
-      ? EB
-      : E
+export type Chosen<E, I> = [undefined] extends [I]
+  ? E
+  : I extends string
+    ? ExtractTag<E, I>
+    : I extends ReadonlyArray<infer K extends string>
+      ? ExtractTag<E, K>
+      : I extends Refinement<E, infer EB>
+        ? EB
+        : E
 
 /**
- * Errors that are left where an `If` has chosen, and none where there is no
- * `If`. A predicate that is no refinement leaves all.
+ * Errors that are left where an `If` has chosen: none where there is none, and
+ * all where it is a predicate.
  */
-export type Left<E, I> = I extends string
-  ? ExcludeTag<E, I>
-  : I extends ReadonlyArray<infer K extends string>
-    ? ExcludeTag<E, K>
-    : I extends Refinement<E, infer EB>
-      ? Exclude<E, EB>
-      : I extends undefined
-        ? never
+export type Left<E, I> = [undefined] extends [I]
+  ? never
+  : I extends string
+    ? ExcludeTag<E, I>
+    : I extends ReadonlyArray<infer K extends string>
+      ? ExcludeTag<E, K>
+      : I extends Refinement<E, infer EB>
+        ? Exclude<E, EB>
         : E
 
 /**
  * Options of `orElse` and `orElseSucceed`.
  */
-export interface Options<I = undefined> {
-  /** Which typed failures are answered. Default all. */
-  readonly if?: I | undefined
+export interface Options {
+  /** Absent: every typed failure is answered. */
+  readonly if?: undefined
   /** False or absent: a defect passes through. */
   readonly defects?: false | undefined
   /** Name of the fallback in the span attribute. Default `"fallback"`. */
@@ -100,15 +102,19 @@ export interface Options<I = undefined> {
 }
 
 /**
+ * Options of `orElse` and `orElseSucceed` where they answer some failures.
+ */
+export interface IfOptions<I> extends Omit<Options, "if"> {
+  /** Which typed failures are answered. */
+  readonly if: I
+}
+
+/**
  * Options of `orElse` and `orElseSucceed` where they answer defects too.
  */
-export interface DefectOptions {
+export interface DefectOptions extends Omit<Options, "defects"> {
   /** True: the function is given the cause of any failure but interruption. */
   readonly defects: true
-  /** Cannot be given with `defects`. */
-  readonly if?: undefined
-  /** Name of the fallback in the span attribute. Default `"fallback"`. */
-  readonly source?: string | undefined
 }
 
 /**
@@ -166,10 +172,7 @@ export interface ChainOptions<E, I = undefined, R = never> {
 /**
  * Options of a chain that ends with a default.
  */
-export interface ChainDefaultOptions<E, D, I = undefined, R = never> extends Omit<
-  ChainOptions<E, I, R>,
-  "default"
-> {
+export interface ChainDefaultOptions<E, D, I = undefined, R = never> extends Omit<ChainOptions<E, I, R>, "default"> {
   /** Returns the value when every source has failed. */
   readonly default: LazyArg<D>
 }
@@ -242,7 +245,7 @@ export class FallbackExhaustedError<out E> extends Data.TaggedError("FallbackExh
  * Returns the parameters of `orElse` and `orElseSucceed`, and throws an
  * `InvalidOptionError` if one of them breaks a rule.
  */
-export const resolve = (options: Options<unknown> | DefectOptions = {}): Settings => {
+export const resolve = (options: Options | IfOptions<unknown> | DefectOptions = {}): Settings => {
   const settings = {
     if: choice(options.if),
     defects: boolean("defects", options.defects ?? defaults.defects),
@@ -254,11 +257,12 @@ export const resolve = (options: Options<unknown> | DefectOptions = {}): Setting
 
 /**
  * Returns the parameters of a chain, and throws an `InvalidOptionError` if one
- * of them breaks a rule.
+ * of them breaks a rule. `first` is the name of a source before the others.
  */
 export const resolveChain = (
   sources: ReadonlyArray<Source<unknown, unknown, unknown>>,
-  options: ChainOptions<never, unknown, unknown> | ChainDefaultOptions<never, unknown, unknown, unknown> = {}
+  options: ChainOptions<never, unknown, unknown> | ChainDefaultOptions<never, unknown, unknown, unknown> = {},
+  first?: string
 ): ChainSettings => {
   const hasDefault = options.default !== undefined
   if (hasDefault) checkFunction("default", options.default)
@@ -267,16 +271,17 @@ export const resolveChain = (
   if (sources.length === 0 && !hasDefault) {
     Rules.reject("Fallback", "sources", sources, "at least one source, or there must be a default")
   }
-  const names = new Set<string>(hasDefault ? [defaultName] : [])
-  sources.forEach(({ effect, name }, i) => {
-    const field = `sources.${i}`
-    Rules.name("Fallback", `${field}.name`, name)
-    if (names.has(name)) Rules.reject("Fallback", `${field}.name`, name, "a name that no other source has")
-    if (!Effect.isEffect(effect)) Rules.reject("Fallback", `${field}.effect`, effect, "an Effect")
-    names.add(name)
-  })
+  const names = first === undefined ? [] : [first]
+  for (const [i, { effect, name }] of sources.entries()) {
+    Rules.name("Fallback", `sources.${i}.name`, name)
+    if (names.includes(name) || (hasDefault && name === defaultName)) {
+      Rules.reject("Fallback", `sources.${i}.name`, name, "a name that nothing else in the chain has")
+    }
+    if (!Effect.isEffect(effect)) Rules.reject("Fallback", `sources.${i}.effect`, effect, "an Effect")
+    names.push(name)
+  }
   return {
-    sources: sources.map(({ name }) => name),
+    sources: names,
     default: hasDefault,
     if: choice(options.if),
     defects: boolean("defects", options.defects ?? defaults.defects)
@@ -310,25 +315,34 @@ export const resolveChain = (
  * ```
  */
 export const orElse: {
-  <E, A2, E2, R2, const I extends If<E> | undefined = undefined>(
-    f: (error: Chosen<NoInfer<E>, I>) => Effect.Effect<A2, E2, R2>,
-    options?: Options<I>
-  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, Left<E, I> | E2, R | R2>
   <E, A2, E2, R2>(
-    f: (cause: Cause.Cause<NoInfer<E>>) => Effect.Effect<A2, E2, R2>,
+    f: (error: E) => Effect.Effect<A2, E2, R2>,
+    options?: Options
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E2, R | R2>
+  <E, A2, E2, R2>(
+    f: (cause: Cause.Cause<E>) => Effect.Effect<A2, E2, R2>,
     options: DefectOptions
   ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E2, R | R2>
-  <A, E, R, A2, E2, R2, const I extends If<E> | undefined = undefined>(
+  <E, A2, E2, R2, const I extends If<E>>(
+    f: (error: NoInfer<Chosen<E, I>>) => Effect.Effect<A2, E2, R2>,
+    options: IfOptions<I>
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, Left<E, I> | E2, R | R2>
+  <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
-    f: (error: Chosen<NoInfer<E>, I>) => Effect.Effect<A2, E2, R2>,
-    options?: Options<I>
-  ): Effect.Effect<A | A2, Left<E, I> | E2, R | R2>
+    f: (error: NoInfer<E>) => Effect.Effect<A2, E2, R2>,
+    options?: Options
+  ): Effect.Effect<A | A2, E2, R | R2>
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     f: (cause: Cause.Cause<NoInfer<E>>) => Effect.Effect<A2, E2, R2>,
     options: DefectOptions
   ): Effect.Effect<A | A2, E2, R | R2>
-} = /* @__PURE__ */ dual((f: (failure: unknown) => AnyEffect, options?: Options<Accept> | DefectOptions) => {
+  <A, E, R, A2, E2, R2, const I extends If<E>>(
+    self: Effect.Effect<A, E, R>,
+    f: (error: NoInfer<Chosen<E, I>>) => Effect.Effect<A2, E2, R2>,
+    options: IfOptions<I>
+  ): Effect.Effect<A | A2, Left<E, I> | E2, R | R2>
+} = /* @__PURE__ */ dual((f: (failure: unknown) => AnyEffect, options?: AnyOptions) => {
   checkFunction("orElse", f)
   return answer(f, options)
 })
@@ -348,25 +362,34 @@ export const orElse: {
  * ```
  */
 export const orElseSucceed: {
-  <E, A2, const I extends If<E> | undefined = undefined>(
-    f: (error: Chosen<NoInfer<E>, I>) => A2,
-    options?: Options<I>
-  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, Left<E, I>, R>
   <E, A2>(
-    f: (cause: Cause.Cause<NoInfer<E>>) => A2,
+    f: (error: E) => A2,
+    options?: Options
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, never, R>
+  <E, A2>(
+    f: (cause: Cause.Cause<E>) => A2,
     options: DefectOptions
   ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, never, R>
-  <A, E, R, A2, const I extends If<E> | undefined = undefined>(
+  <E, A2, const I extends If<E>>(
+    f: (error: NoInfer<Chosen<E, I>>) => A2,
+    options: IfOptions<I>
+  ): <A, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, Left<E, I>, R>
+  <A, E, R, A2>(
     self: Effect.Effect<A, E, R>,
-    f: (error: Chosen<NoInfer<E>, I>) => A2,
-    options?: Options<I>
-  ): Effect.Effect<A | A2, Left<E, I>, R>
+    f: (error: NoInfer<E>) => A2,
+    options?: Options
+  ): Effect.Effect<A | A2, never, R>
   <A, E, R, A2>(
     self: Effect.Effect<A, E, R>,
     f: (cause: Cause.Cause<NoInfer<E>>) => A2,
     options: DefectOptions
   ): Effect.Effect<A | A2, never, R>
-} = /* @__PURE__ */ dual((f: (failure: unknown) => unknown, options?: Options<Accept> | DefectOptions) => {
+  <A, E, R, A2, const I extends If<E>>(
+    self: Effect.Effect<A, E, R>,
+    f: (error: NoInfer<Chosen<E, I>>) => A2,
+    options: IfOptions<I>
+  ): Effect.Effect<A | A2, Left<E, I>, R>
+} = /* @__PURE__ */ dual((f: (failure: unknown) => unknown, options?: AnyOptions) => {
   checkFunction("orElseSucceed", f)
   return answer((failure) => Effect.succeed(f(failure)), options)
 })
@@ -421,19 +444,17 @@ type Services<S extends Sources> = Effect.Services<S[number]["effect"]>
  * ```
  */
 export const chain: {
-  <const S extends Sources, D, R2 = never, const I extends If<Failure<S>> | undefined = undefined>(
+  <const S extends Sources, D, const I extends If<Failure<S>> | undefined, R2 = never>(
     sources: S,
     options: ChainDefaultOptions<Failure<S>, D, I, R2>
   ): Effect.Effect<Value<S> | D, Left<Failure<S>, I>, Services<S> | R2>
-  <const S extends Sources, R2 = never, const I extends If<Failure<S>> | undefined = undefined>(
+  <const S extends Sources, const I extends If<Failure<S>> | undefined, R2 = never>(
     sources: S,
     options?: ChainOptions<Failure<S>, I, R2>
-  ): Effect.Effect<
-    Value<S>,
-    Left<Failure<S>, I> | FallbackExhaustedError<Failure<S>>,
-    Services<S> | R2
-  >
-} = (sources: Sources, options?: AnyChainOptions): never => inOrder(sources, options, ({ value }) => value)
+  ): Effect.Effect<Value<S>, Left<Failure<S>, I> | FallbackExhaustedError<Failure<S>>, Services<S> | R2>
+  // The overloads say what this does.
+} = (sources: Sources, options: AnyChainOptions = {}): never =>
+  inOrder(sources, resolveChain(sources, options), options, false) as never
 
 /**
  * Tries sources in order like `chain`, and succeeds with the value together with
@@ -457,11 +478,11 @@ export const chain: {
  * ```
  */
 export const chainServed: {
-  <const S extends Sources, D, R2 = never, const I extends If<Failure<S>> | undefined = undefined>(
+  <const S extends Sources, D, const I extends If<Failure<S>> | undefined, R2 = never>(
     sources: S,
     options: ChainDefaultOptions<Failure<S>, D, I, R2>
   ): Effect.Effect<Served<Value<S> | D, Failure<S>>, Left<Failure<S>, I>, Services<S> | R2>
-  <const S extends Sources, R2 = never, const I extends If<Failure<S>> | undefined = undefined>(
+  <const S extends Sources, const I extends If<Failure<S>> | undefined, R2 = never>(
     sources: S,
     options?: ChainOptions<Failure<S>, I, R2>
   ): Effect.Effect<
@@ -469,7 +490,9 @@ export const chainServed: {
     Left<Failure<S>, I> | FallbackExhaustedError<Failure<S>>,
     Services<S> | R2
   >
-} = (sources: Sources, options?: AnyChainOptions): never => inOrder(sources, options, (served) => served)
+  // The overloads say what this does.
+} = (sources: Sources, options: AnyChainOptions = {}): never =>
+  inOrder(sources, resolveChain(sources, options), options, true) as never
 
 /**
  * Tries an effect, and then sources in order, like a `chain` whose first source
@@ -489,15 +512,15 @@ export const chainServed: {
  * ```
  */
 export const chainTo: {
-  <E, const S extends Sources, D, R2 = never, const I extends If<E | Failure<S>> | undefined = undefined>(
+  <E, const S extends Sources, D, const I extends If<E | Failure<S>> | undefined, R2 = never>(
     sources: S,
-    options: ChainDefaultOptions<NoInfer<E> | Failure<S>, D, I, R2> & FirstOptions
+    options: ChainDefaultOptions<E | Failure<S>, D, I, R2> & FirstOptions
   ): <A, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<A | Value<S> | D, Left<E | Failure<S>, I>, R | Services<S> | R2>
-  <E, const S extends Sources, R2 = never, const I extends If<E | Failure<S>> | undefined = undefined>(
+  <E, const S extends Sources, const I extends If<E | Failure<S>> | undefined, R2 = never>(
     sources: S,
-    options?: ChainOptions<NoInfer<E> | Failure<S>, I, R2> & FirstOptions
+    options?: ChainOptions<E | Failure<S>, I, R2> & FirstOptions
   ): <A, R>(
     self: Effect.Effect<A, E, R>
   ) => Effect.Effect<
@@ -505,34 +528,32 @@ export const chainTo: {
     Left<E | Failure<S>, I> | FallbackExhaustedError<E | Failure<S>>,
     R | Services<S> | R2
   >
-  <A, E, R, const S extends Sources, D, R2 = never, const I extends If<E | Failure<S>> | undefined = undefined>(
+  <A, E, R, const S extends Sources, D, const I extends If<E | Failure<S>> | undefined, R2 = never>(
     self: Effect.Effect<A, E, R>,
     sources: S,
-    options: ChainDefaultOptions<NoInfer<E> | Failure<S>, D, I, R2> & FirstOptions
+    options: ChainDefaultOptions<E | Failure<S>, D, I, R2> & FirstOptions
   ): Effect.Effect<A | Value<S> | D, Left<E | Failure<S>, I>, R | Services<S> | R2>
-  <A, E, R, const S extends Sources, R2 = never, const I extends If<E | Failure<S>> | undefined = undefined>(
+  <A, E, R, const S extends Sources, const I extends If<E | Failure<S>> | undefined, R2 = never>(
     self: Effect.Effect<A, E, R>,
     sources: S,
-    options?: ChainOptions<NoInfer<E> | Failure<S>, I, R2> & FirstOptions
-  ): Effect.Effect<
-    A | Value<S>,
-    Left<E | Failure<S>, I> | FallbackExhaustedError<E | Failure<S>>,
-    R | Services<S> | R2
-  >
+    options?: ChainOptions<E | Failure<S>, I, R2> & FirstOptions
+  ): Effect.Effect<A | Value<S>, Left<E | Failure<S>, I> | FallbackExhaustedError<E | Failure<S>>, R | Services<S> | R2>
 } = /* @__PURE__ */ dual((sources: Sources, options: AnyChainOptions & FirstOptions = {}) => {
   const name = Rules.name("Fallback", "name", options.name ?? defaults.name)
   const settings = resolveChain(sources, options, name)
-  return (self: AnyEffect) => inOrder([{ name, effect: self }, ...sources], settings, options, ({ value }) => value)
+  return (self: AnyEffect) => inOrder([{ name, effect: self }, ...sources], settings, options, false)
 })
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
+
+type AnyOptions = Options | IfOptions<Accept> | DefectOptions
 
 type Accept = string | ReadonlyArray<string> | ((error: unknown) => boolean)
 
 interface AnyChainOptions {
   readonly if?: Accept | undefined
   readonly defects?: boolean | undefined
-  readonly onFallback?: ((fallback: Fallback<unknown>) => AnyEffect) | undefined
+  readonly onFallback?: ((fallback: Fallback<unknown>) => Effect.Effect<unknown, never, unknown>) | undefined
   readonly default?: LazyArg<unknown> | undefined
 }
 
@@ -542,7 +563,7 @@ const defaultName = "default"
 /**
  * Answers the failures that the options choose with what `f` returns.
  */
-const answer = (f: (failure: unknown) => AnyEffect, options: Options<Accept> | DefectOptions | undefined) => {
+const answer = (f: (failure: unknown) => AnyEffect, options: AnyOptions | undefined) => {
   const settings = resolve(options)
   const pick = picker(options?.if, settings.defects)
   const served = annotate(settings.source)
@@ -560,27 +581,34 @@ const answer = (f: (failure: unknown) => AnyEffect, options: Options<Accept> | D
 }
 
 /**
- * Runs the effects of a chain until one succeeds.
+ * Runs the effects of a chain until one succeeds. The value comes with its
+ * source if `withSource` is true.
  */
 const inOrder = (
   sources: Sources,
   settings: ChainSettings,
   options: AnyChainOptions,
-  result: (served: Served<unknown, unknown>) => unknown
+  withSource: boolean
 ): AnyEffect => {
   const pick = picker(options.if, settings.defects)
   const all: Sources =
     options.default === undefined ? sources : [...sources, { name: defaultName, effect: Effect.sync(options.default) }]
 
-  const served = (fallback: Fallback<unknown>, value: unknown) => {
-    const done = Effect.succeed(result({ ...fallback, value }))
-    const hook = options.onFallback === undefined ? done : Effect.andThen(options.onFallback(fallback), done)
-    return Effect.andThen(annotate(fallback.source), hook)
+  const serve = (fallback: Fallback<unknown>, value: unknown): AnyEffect => {
+    const result = Effect.succeed(withSource ? { ...fallback, value } : value)
+    const annotated = annotate(fallback.source)
+    return options.onFallback === undefined
+      ? Effect.andThen(annotated, result)
+      : Effect.andThen(annotated, Effect.andThen(options.onFallback(fallback), result))
   }
 
-  const failed = (index: number, cause: Cause.Cause<unknown>, before: ReadonlyArray<FailedSource<unknown>>): AnyEffect => {
+  const failed = (
+    index: number,
+    cause: Cause.Cause<unknown>,
+    before: ReadonlyArray<FailedSource<unknown>>
+  ): AnyEffect => {
     const earlier = before.map((failure) => failure.cause)
-    // A default fails only with a defect of its own, which is the caller's and no failure of a source.
+    // A default can only fail with a defect, which is no failure of a source.
     if (index >= sources.length) return Effect.failCause(followedBy(cause, earlier))
     return choose(pick, cause, earlier, () => {
       const failures = [...before, { source: all[index]!.name, cause }]
@@ -588,11 +616,110 @@ const inOrder = (
       return next === undefined
         ? Effect.fail(new FallbackExhaustedError({ failures }))
         : Effect.matchCauseEffect(next.effect, {
-            onSuccess: (value) => served({ source: next.name, failures }, value),
+            onSuccess: (value) => serve({ source: next.name, failures }, value),
             onFailure: (later) => failed(index + 1, later, failures)
           })
     })
   }
 
-  const [first] = all
+  // A chain has a source or a default: this has been checked.
+  const first = all[0]!
+  const onFailure = (cause: Cause.Cause<unknown>) => failed(0, cause, [])
+  return withSource
+    ? Effect.matchCauseEffect(first.effect, {
+        onSuccess: (value) => Effect.succeed({ source: first.name, failures: [], value }),
+        onFailure
+      })
+    : Effect.catchCause(first.effect, onFailure)
+}
+
+type Pick = (cause: Cause.Cause<unknown>) => { readonly failure: unknown } | undefined
+
+/**
+ * Makes the function that returns what a fallback is given of a cause, or
+ * nothing where the cause passes through.
+ */
+const picker = (given: Accept | undefined, defects: boolean): Pick => {
+  if (defects && given === undefined) {
+    return (cause) => (Cause.hasInterruptsOnly(cause) ? undefined : { failure: cause })
+  }
+  const accepts = accepter(given)
+  return (cause) => {
+    if (Cause.hasDies(cause)) return defects ? { failure: cause } : undefined
+    const fail = cause.reasons.find(Cause.isFailReason)
+    return fail !== undefined && accepts(fail.error) ? { failure: fail.error } : undefined
+  }
+}
+
+const accepter = (given: Accept | undefined): ((error: unknown) => boolean) => {
+  if (given === undefined) return () => true
+  if (typeof given === "function") return given
+  const tags: ReadonlyArray<unknown> = typeof given === "string" ? [given] : given
+  return (error) => hasProperty(error, "_tag") && tags.includes(error._tag)
+}
+
+/**
+ * Continues with what `pick` takes of a cause, or fails with the cause.
+ */
+const choose = (
+  pick: Pick,
+  cause: Cause.Cause<unknown>,
+  earlier: ReadonlyArray<Cause.Cause<unknown>>,
+  then: (failure: unknown) => AnyEffect
+): AnyEffect => {
+  let picked: ReturnType<Pick>
+  try {
+    picked = pick(cause)
+  } catch (defect) {
+    // A predicate of the caller has thrown.
+    return Effect.failCause(followedBy(Cause.die(defect), [...earlier, cause]))
+  }
+  return picked === undefined ? Effect.failCause(followedBy(cause, earlier)) : then(picked.failure)
+}
+
+/**
+ * Adds the reasons of earlier causes to a cause, the latest first. An
+ * interruption stays one, as it would otherwise be taken for a typed failure.
+ */
+const followedBy = (
+  cause: Cause.Cause<unknown>,
+  earlier: ReadonlyArray<Cause.Cause<unknown>>
+): Cause.Cause<unknown> => {
+  if (earlier.length === 0 || Cause.hasInterruptsOnly(cause)) return cause
+  const reasons = earlier.toReversed().flatMap((before) => before.reasons)
+  return Cause.combine(cause, Cause.fromReasons(reasons.filter((reason) => !Cause.isInterruptReason(reason))))
+}
+
+const annotate = (name: string): Effect.Effect<void> => Effect.annotateCurrentSpan(sourceAttribute, name)
+
+const text = (cause: Cause.Cause<unknown>): string =>
+  Cause.prettyErrors(cause)
+    .map(({ message, name }) => (message === "" ? name : name === "Error" ? message : `${name}: ${message}`))
+    .join("; ")
+
+const choice = (given: unknown): Choice => {
+  if (given === undefined) return "all"
+  if (typeof given === "function") return "predicate"
+  if (typeof given === "string") return [Rules.name("Fallback", "if", given)]
+  return Array.isArray(given) && given.length > 0
+    ? given.map((tag: string, i) => Rules.name("Fallback", `if.${i}`, tag))
+    : Rules.reject("Fallback", "if", given, "a tag, a list of at least one tag or a function")
+}
+
+const checkFunction = (field: string, f: unknown, rule = "a function"): void => {
+  if (typeof f !== "function") Rules.reject("Fallback", field, f, rule)
+}
+
+const boolean = (field: string, value: boolean): boolean =>
+  typeof value === "boolean" ? value : Rules.reject("Fallback", field, value, "true or false")
+
+/**
+ * Makes a combinator of both styles that checks its options when it is built:
+ * `dual` of Effect would check them when the effect arrives.
+ */
+function dual(build: (...args: ReadonlyArray<never>) => (self: Effect.Effect<never>) => AnyEffect): never {
+  const combinator = (...args: ReadonlyArray<never>) =>
+    Effect.isEffect(args[0]) ? build(...args.slice(1))(args[0]) : build(...args)
+  // The overloads where it is used say what it does.
+  return combinator as never
 }

@@ -79,14 +79,17 @@ import type { CheckReport, Kind, Report, Status } from "./HealthReport.ts"
 import * as Rules from "./Options.ts"
 
 export {
+  breakerDefaults,
   check,
   CheckConfig,
   checkDefaults,
   degraded,
+  fromBreaker,
   healthy,
   isCheck,
   isResult,
   unhealthy,
+  type BreakerOptions,
   type Check,
   type CheckOptions,
   type Result,
@@ -217,7 +220,7 @@ export class UnknownCheckError extends Data.TaggedError("UnknownCheckError")<{
   readonly known: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `no check "${this.check}", expected one of: ${this.known.join(", ") || "(none registered)"}`
+    return `No check is named "${this.check}": ${this.known.length === 0 ? "there are none" : `there are ${this.known.join(", ")}`}`
   }
 }
 
@@ -274,8 +277,9 @@ export class Health extends Context.Service<
  *
  * **Details**
  *
- * The checks see the services with which the layer is built. Throws an
- * `InvalidOptionError` for an option that breaks a rule.
+ * The checks see the services and references with which the layer is built, and
+ * nothing of the callers that ask. Throws an `InvalidOptionError` for an option
+ * that breaks a rule.
  */
 export const layer = <Checks extends { readonly [name: string]: Check<unknown> } = Record<never, never>, RS = never>(
   options: Options<Checks, RS> = {}
@@ -400,7 +404,7 @@ export interface Config {
 /**
  * Schema of the options of the health layer, to read them from JSON.
  */
-export const Config: Schema.Codec<Config, { readonly [key: string]: unknown }> = /* @__PURE__ */ (() =>
+export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() =>
   Rules.checked(
     Rules.struct({
       version: Schema.optionalKey(Schema.String),
@@ -433,8 +437,7 @@ const resolveSchedule = <RS>(
   schedule: Options<unknown, RS>["schedule"]
 ): Schedule.Schedule<unknown, unknown, never, RS> | undefined => {
   if (schedule === undefined) return undefined
-  // The guard cannot know the parameters; the option's type says them.
-  if (Schedule.isSchedule(schedule)) return schedule as Schedule.Schedule<unknown, unknown, never, RS>
+  if (Schedule.isSchedule(schedule)) return schedule
   return Schedule.spaced(Duration.millis(Rules.millis("Health", "schedule", schedule)))
 }
 
@@ -571,7 +574,8 @@ const make = Effect.fnUntraced(function* <R, RS>(
     Effect.gen(function* () {
       const context = yield* Effect.context<R>()
       const entryScope = yield* Scope.fork(scope)
-      const effect = Effect.provideContext(check.effect, Context.add(context, Clock.Clock, clock))
+      // Callers share a run, so it sees nothing of the one that asked first.
+      const effect = Effect.setContext(check.effect, Context.add(context, Clock.Clock, clock))
       const state = yield* Ref.make<EntryState>({ last: undefined, passed: undefined, fiber: undefined })
       const entry: Entry = {
         name,
@@ -614,7 +618,12 @@ const make = Effect.fnUntraced(function* <R, RS>(
   const askAll = (selected: ReadonlyArray<Entry>, fresh: boolean) =>
     Effect.map(
       Effect.forEach(selected, (entry) => ask(entry, fresh), { concurrency: "unbounded" }),
-      (found) => found.filter((_, i) => isRegistered(selected[i] as Entry))
+      // A check may have been removed while it ran.
+      (found) =>
+        found.filter((_, i) => {
+          const entry = selected[i]
+          return entry !== undefined && isRegistered(entry)
+        })
     )
 
   const lastKnown = (selected: ReadonlyArray<Entry>, since: bigint, otherwise: string): Array<CheckReport> =>

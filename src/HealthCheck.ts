@@ -42,12 +42,13 @@
  * ```
  */
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { hasProperty, isPromiseLike } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
 import type { Kind, Status } from "./HealthReport.ts"
 import * as HealthReport from "./HealthReport.ts"
 import * as Rules from "./Options.ts"
@@ -174,6 +175,79 @@ export const check = <A, E, R>(
 }
 
 /**
+ * Options of the check of a breaker.
+ */
+export interface BreakerOptions extends CheckOptions {
+  /** Circuit to look at. Default: the breaker's own, and those of its keys. */
+  readonly key?: string | undefined
+  /** What a circuit is that refuses calls. Default: `"degraded"`. */
+  readonly whenOpen?: "degraded" | "unhealthy" | undefined
+}
+
+/**
+ * Values that options of a breaker's check have where they are not given.
+ */
+export const breakerDefaults = {
+  whenOpen: "degraded",
+  ttl: 0
+} as const satisfies BreakerOptions
+
+/**
+ * Creates a check from a breaker, or from the class that stands for one.
+ *
+ * **Details**
+ *
+ * - A circuit that is closed or held closed is healthy, one that is open or held
+ *   open is `whenOpen`, and one that is half-open is degraded. So is an open
+ *   circuit whose next call is a probe, and one in a dry run.
+ * - Circuits of keys that are not closed make the breaker degraded, whatever
+ *   `whenOpen`.
+ * - Reading a breaker costs nothing, so the result is not used again unless
+ *   `ttl` says so.
+ *
+ * **Gotchas**
+ *
+ * An instance that gets no traffic sends no probe. A circuit that makes
+ * readiness unhealthy is degraded again once its open time is over, so that a
+ * probe can come.
+ *
+ * **Example** (Reporting an open circuit)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { CircuitBreaker, Health, TripPolicy } from "effect-resilience"
+ *
+ * class Payments extends CircuitBreaker.Service<Payments>()("payments", { trip: TripPolicy.consecutive(1) }) {}
+ *
+ * const HealthLive = Health.layer({ checks: { payments: Health.fromBreaker(Payments) } })
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Effect.fail("unavailable").pipe(CircuitBreaker.protect(Payments), Effect.ignore)
+ *   const { status, checks } = yield* Health.report
+ *   return [status, checks[0]?.status]
+ * }).pipe(Effect.provide(Layer.provideMerge(HealthLive, Payments.layer)))
+ *
+ * await Effect.runPromise(program) // => ["degraded", "degraded"]
+ * ```
+ */
+export const fromBreaker = <I = never>(
+  source: CircuitBreaker.Source<I>,
+  options: BreakerOptions = {}
+): Check<NoInfer<Exclude<I, Scope.Scope>>> => {
+  if (!CircuitBreaker.isSource(source)) Rules.reject("Health", "breaker", source, "a breaker, or its class")
+  const { key } = options
+  const whenOpen = options.whenOpen ?? breakerDefaults.whenOpen
+  if (whenOpen !== "degraded" && whenOpen !== "unhealthy") {
+    Rules.reject("Health", "whenOpen", whenOpen, "degraded or unhealthy")
+  }
+  const results =
+    key === undefined
+      ? Effect.map(CircuitBreaker.statuses(source), (all) => fromCircuits(all, whenOpen))
+      : Effect.map(CircuitBreaker.status(source, { key }), (one) => fromCircuits([one], whenOpen))
+  return check(results, { ...options, ttl: options.ttl ?? breakerDefaults.ttl })
+}
+
+/**
  * Options of a check as they are read from a configuration.
  */
 export interface CheckConfig {
@@ -186,7 +260,7 @@ export interface CheckConfig {
 /**
  * Schema of the options of a check, to read them from JSON.
  */
-export const CheckConfig: Schema.Codec<CheckConfig, { readonly [key: string]: unknown }> = /* @__PURE__ */ (() =>
+export const CheckConfig: Schema.Codec<CheckConfig, Rules.Json> = /* @__PURE__ */ (() =>
   Rules.checked(
     Rules.struct({
       timeout: Schema.optionalKey(Rules.DurationInput),
@@ -211,18 +285,68 @@ export const fromExit = (exit: Exit.Exit<unknown, unknown>): Result =>
 export const kind = (field: string, value: Kind): Kind =>
   knownKinds.includes(value) ? value : Rules.reject("Health", field, value, `one of ${knownKinds.join(", ")}`)
 
+const isDue = (retryAfter: Duration.Duration | undefined): boolean =>
+  retryAfter !== undefined && Duration.isZero(retryAfter)
+
+// The breaker's own circuit comes first.
+const fromCircuits = (
+  [own, ...keyed]: ReadonlyArray<CircuitBreaker.Status>,
+  whenOpen: "degraded" | "unhealthy"
+): Result => {
+  if (own === undefined) return healthy()
+  const { message, status } = ofCircuit(own)
+  const open = keyed.filter((status) => ofCircuit(status).status !== "healthy").length
+  const details = {
+    ...detailsOf(own),
+    ...(keyed.length === 0 ? undefined : { keys: keyed.length, keysNotClosed: open })
+  }
+  if (status !== "healthy") {
+    return result(status === "unhealthy" ? whenOpen : status, message, details)
+  }
+  return open === 0 ? healthy(details) : degraded(`${open} of ${keyed.length} circuits of keys are not closed`, details)
+}
+
+// A circuit that refuses calls is unhealthy here, whatever is made of it later.
+const ofCircuit = ({ dryRun, retryAfter, state }: CircuitBreaker.Status): Pick<Result, "status" | "message"> => {
+  const because = (what: string) =>
+    `${what}${dryRun ? " (dry run)" : ""}${"reason" in state && state.reason !== undefined ? `: ${state.reason}` : ""}`
+  switch (state._tag) {
+    case "Open":
+      return isDue(retryAfter) || dryRun
+        ? degraded(because(dryRun ? "open" : "open until the next call"))
+        : unhealthy(because("open"))
+    case "HalfOpen":
+      return degraded(because("half-open"))
+    case "HeldOpen": {
+      if (isDue(retryAfter)) return healthy()
+      const message = because(`held open${state.by === undefined ? "" : ` by ${state.by}`}`)
+      return dryRun ? degraded(message) : unhealthy(message)
+    }
+    default:
+      return healthy()
+  }
+}
+
+const detailsOf = ({ counts, retryAfter, state }: CircuitBreaker.Status) => ({
+  state: state._tag,
+  calls: counts.calls,
+  failures: counts.failures,
+  refused: counts.refused,
+  retryAfterMillis: retryAfter === undefined || isDue(retryAfter) ? undefined : Duration.toMillis(retryAfter)
+})
+
 const knownKinds: ReadonlyArray<Kind> = ["liveness", "readiness", "startup"]
 
 const resolve = (options: CheckOptions) => {
   const critical = options.critical ?? checkDefaults.critical
-  const kinds = options.kinds ?? checkDefaults.kinds
+  const kinds: ReadonlyArray<Kind> = options.kinds ?? checkDefaults.kinds
   if (typeof critical !== "boolean") Rules.reject("Health", "critical", critical, "a boolean")
   if (!Array.isArray(kinds) || kinds.length === 0) Rules.reject("Health", "kinds", kinds, "a list of at least one kind")
   return {
     timeoutMillis: options.timeout === undefined ? undefined : Rules.millis("Health", "timeout", options.timeout),
     ttlMillis: options.ttl === undefined ? undefined : Rules.millis("Health", "ttl", options.ttl, "zero"),
     critical,
-    kinds: kinds.map((value, i) => kind(`kinds.${i}`, value))
+    kinds: kinds.map((value: Kind, i) => kind(`kinds.${i}`, value))
   }
 }
 

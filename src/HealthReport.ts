@@ -82,16 +82,10 @@ export const Kind: Schema.Codec<Kind> = /* @__PURE__ */ (() => Schema.Literals([
 
 // JSON has no word for an infinite duration.
 const Elapsed: Schema.Codec<Duration.Duration, number> = /* @__PURE__ */ (() =>
-  Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
+  Schema.Finite.pipe(
     Schema.decodeTo(
       Schema.Duration.check(
-        Schema.makeFilter(
-          (elapsed) => {
-            const millis = Duration.toMillis(elapsed)
-            return Number.isFinite(millis) && millis >= 0
-          },
-          { expected: "a finite duration >= 0" }
-        )
+        Schema.makeFilter((elapsed) => Duration.toMillis(elapsed) >= 0, { expected: "a duration >= 0" })
       ),
       SchemaTransformation.durationFromMillis
     )
@@ -245,10 +239,10 @@ export const jsonSafe = (value: unknown): Schema.Json => {
     enclosing.add(value)
     try {
       if ("toJSON" in value && typeof value.toJSON === "function") {
-        const json: unknown = value.toJSON(key)
+        const json: unknown = Reflect.apply(value.toJSON, value, [key])
         if (json !== value) return copy(json, key)
       }
-      if (value instanceof Error) return { name: String(value.name), message: String(value.message) }
+      if (value instanceof Error) return { name: value.name, message: value.message }
       return Array.isArray(value) ? copyArray(value) : copyRecord(value)
     } catch {
       return "[unreadable]"

@@ -13,6 +13,15 @@
  * - `compose` makes any other order, the first argument outermost.
  * - `describe` says what a policy does, with every default, and warns of orders
  *   that hide failures.
+ * - A policy holds no state of its own, so one can be used for many effects at
+ *   the same time. The state of its breaker is the breaker's.
+ *
+ * **Gotchas**
+ *
+ * - A policy is made once and used often. One that is made for each call, such
+ *   as for a key that is only known then, costs the checks of its options.
+ * - The functions of a layer get the errors that the layers inside it add too.
+ *   One that takes fewer errors than there are does not compile.
  *
  * **Example** (A policy for a dependency)
  *
@@ -38,9 +47,11 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Schedule from "effect/Schedule"
+import type { LazyArg } from "effect/Function"
+import { hasProperty } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Backoff from "./Backoff.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as Fallback from "./Fallback.ts"
 import * as Rules from "./Options.ts"
@@ -53,6 +64,11 @@ import * as Timeout from "./Timeout.ts"
 export const TypeId = "~effect-resilience/Policy"
 
 /**
+ * Type of the key that marks a policy.
+ */
+export type TypeId = typeof TypeId
+
+/**
  * Kind of a layer of a policy.
  */
 export type Kind = "fallback" | "deadline" | "retry" | "circuit breaker" | "attempt timeout" | "timeout"
@@ -62,7 +78,7 @@ export type Kind = "fallback" | "deadline" | "retry" | "circuit breaker" | "atte
  */
 export interface Layer {
   readonly kind: Kind
-  /** Parameters with all defaults. Durations are in milliseconds. */
+  /** Parameters with all defaults, as JSON holds them. Durations are in milliseconds. */
   readonly parameters: Rules.Json
 }
 
@@ -71,21 +87,19 @@ export interface Layer {
  *
  * **Details**
  *
- * `A2`, `E2` and `R2` are the values, errors and services that it adds, `EIn`
- * are the errors that the effect may have, and `Catches` says whether the
- * effect's own errors are caught.
+ * `A2`, `E2` and `R2` are the values, errors and services that it adds, and
+ * `EIn` are the errors that the effect may have. `Catches` are the tags of the
+ * effect's errors that it answers, or `true` where it answers all of them.
  */
 export interface Policy<
   out A2 = never,
   out E2 = never,
   out R2 = never,
   in EIn = unknown,
-  out Catches extends boolean = false
+  in Catches extends string | true = never
 > {
-  <A, E extends EIn, R>(
-    self: Effect.Effect<A, E, R>
-  ): Effect.Effect<A | A2, (Catches extends true ? never : E) | E2, R | R2>
-  readonly [TypeId]: typeof TypeId
+  <A, E extends EIn, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | A2, Uncaught<E, Catches> | E2, R | R2>
+  readonly [TypeId]: TypeId
   /** Layers of the policy, outermost first. */
   readonly layers: ReadonlyArray<Layer>
 }
@@ -93,261 +107,450 @@ export interface Policy<
 /**
  * Policy of any type.
  */
-export type Any = Policy<unknown, unknown, unknown, never, boolean>
+export type Any = Policy<unknown, unknown, unknown, never>
+
+/**
+ * Errors of `E` that are left where those that `Catches` names are answered.
+ */
+export type Uncaught<E, Catches> = [Catches] extends [never]
+  ? E
+  : true extends Catches
+    ? never
+    : Exclude<E, { readonly _tag: Catches }>
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
-interface Part extends Layer {
-  // What tells two layers with equal parameters apart.
-  readonly identity: unknown
+interface Part {
+  readonly kind: Kind
+  readonly parameters: LazyArg<Rules.Json>
+  /** What is equal in two layers that are the same. */
+  readonly identity: LazyArg<ReadonlyArray<unknown>>
   readonly apply: (self: AnyEffect) => AnyEffect
 }
 
-const parts = new WeakMap<Any, ReadonlyArray<Part>>()
+const parts = /* @__PURE__ */ new WeakMap<Any, ReadonlyArray<Part>>()
 
 // The functions that call it say what the layers add.
 const fromParts = (layers: ReadonlyArray<Part>): never => {
   layers.forEach((layer, i) => {
     if (layers.slice(0, i).some((other) => isSame(layer, other))) {
-      Rules.reject("Policy", "layers", layer.kind, "different from every other layer, but one stands twice")
+      Rules.reject("Policy", `layers.${i}`, layer.kind, "a layer that the policy does not have yet")
     }
   })
   const inwards = layers.map(({ apply }) => apply).reverse()
-  const policy = Object.assign(
-    (self: AnyEffect): AnyEffect => {
-      let effect = self
-      for (const apply of inwards) effect = apply(effect)
-      return effect
-    },
-    { [TypeId]: TypeId, layers: layers.map(({ kind, parameters }): Layer => ({ kind, parameters })) }
-  )
-  parts.set(policy as never, layers)
-  return policy as never
+  const policy = (self: AnyEffect): AnyEffect => {
+    let effect = self
+    for (const apply of inwards) effect = apply(effect)
+    return effect
+  }
+  let described: ReadonlyArray<Layer> | undefined
+  const made = Object.defineProperties(policy, {
+    [TypeId]: { value: TypeId },
+    // Most policies are never described.
+    layers: {
+      get: () => (described ??= layers.map(({ kind, parameters }) => ({ kind, parameters: plain(parameters()) })))
+    }
+  }) as never
+  parts.set(made, layers)
+  return made
 }
 
-const isSame = (a: Part, b: Part): boolean =>
-  a.kind === b.kind && a.identity === b.identity && JSON.stringify(a.parameters) === JSON.stringify(b.parameters)
+const isSame = (a: Part, b: Part): boolean => {
+  if (a.kind !== b.kind) return false
+  const others = b.identity()
+  return a.identity().every((each, i) => Object.is(each, others[i]))
+}
+
+// Drops keys that hold `undefined`, which JSON does not have.
+const plain = (parameters: Rules.Json): Rules.Json => JSON.parse(JSON.stringify(parameters)) as Rules.Json
+
+/**
+ * Returns whether a value is a policy.
+ */
+export const isPolicy = (u: unknown): u is Any => typeof u === "function" && parts.has(u as Any) // asks, whatever it is
 
 /**
  * Policy that changes nothing.
  */
-export const identity: Policy = /* @__PURE__ */ (() => fromParts([]) as Policy)()
+export const identity: Policy = /* @__PURE__ */ fromParts([])
+
+/**
+ * Fallback of a policy: the function of `Fallback.orElse`, or that with
+ * options.
+ */
+export type FallbackSlot<E, A2, E2, R2, Tag extends string> =
+  | ((error: E) => Effect.Effect<A2, E2, R2>)
+  | {
+      readonly orElse: (error: E) => Effect.Effect<A2, E2, R2>
+      /** Tags of the errors that are answered. Default: all errors. */
+      readonly if?: Tag | ReadonlyArray<Tag> | undefined
+      /** Name of the fallback in the span attribute. Default `"fallback"`. */
+      readonly source?: string | undefined
+    }
+
+/**
+ * Policy that a `FallbackSlot` makes.
+ */
+export type FallbackPolicy<E, A2, E2, R2, Tag extends string> = [Tag] extends [never]
+  ? Policy<A2, E2, R2, E, true>
+  : Policy<A2, E2, R2, unknown, Tag>
 
 /**
  * Creates the policy of one `Fallback.orElse`.
+ *
+ * **Example** (Answering some errors)
+ *
+ * ```ts
+ * import { Data, Effect } from "effect"
+ * import { Policy } from "effect-resilience"
+ *
+ * class NotFound extends Data.TaggedError("NotFound")<{}> {}
+ * class Unavailable extends Data.TaggedError("Unavailable")<{}> {}
+ *
+ * const cached = Policy.fallback({ orElse: () => Effect.succeed("cached"), if: "Unavailable" })
+ *
+ * const load = (error: NotFound | Unavailable) => Effect.fail(error).pipe(cached, Effect.catchTag("NotFound", (e) => Effect.succeed(e._tag)))
+ *
+ * await Effect.runPromise(load(new Unavailable())) // => "cached"
+ * await Effect.runPromise(load(new NotFound())) // => "NotFound"
+ * ```
  */
-export const fallback = <E, A2, E2, R2>(orElse: (error: E) => Effect.Effect<A2, E2, R2>): Policy<A2, E2, R2, E, true> =>
-  fromParts([
-    {
-      kind: "fallback",
-      parameters: {},
-      identity: orElse,
-      // The type of the policy asks that the effect has no other errors.
-      apply: Fallback.orElse(orElse as (error: unknown) => Effect.Effect<A2, E2, R2>) as Part["apply"]
-    }
-  ])
+export const fallback = <E, A2, E2, R2, const Tag extends string = never>(
+  orElse: FallbackSlot<E, A2, E2, R2, Tag> & TakesTags<E, Tag>
+): FallbackPolicy<E, A2, E2, R2, Tag> => fromParts([fallbackPart(orElse)])
 
-const timed = (kind: Kind, after: Duration.Input | Timeout.Options): Policy<never, Timeout.TimeoutExceededError> => {
-  const settings = Timeout.resolve(after)
-  const apply = Timeout.timeout(settings)
-  return fromParts([
-    { kind, parameters: { ...settings, after: Duration.toMillis(settings.after) }, identity: undefined, apply }
-  ])
+const fallbackPart = (slot: FallbackSlot<never, unknown, unknown, unknown, string>): Part => {
+  const { orElse, ...given } = typeof slot === "object" && slot !== null ? slot : { orElse: slot }
+  Rules.keys("Fallback", given, ["if", "source"])
+  // The type of the policy says which errors the effect may have, and which of them are answered.
+  const options = given as Fallback.Options
+  const settings = Fallback.resolve(options)
+  return {
+    kind: "fallback",
+    parameters: () => ({ ...settings }),
+    identity: () => [orElse, JSON.stringify(settings)],
+    apply: Fallback.orElse(orElse as (error: unknown) => AnyEffect, options)
+  }
+}
+
+/**
+ * Timeout of a policy: a duration, or options.
+ */
+export type TimeoutSlot<D> = D | (Timeout.Options & { readonly after: D })
+
+const timeoutPart = (kind: Kind, slot: Duration.Input | Timeout.Options): Part => {
+  const { after, operation } = Timeout.resolve(slot)
+  const millis = Duration.toMillis(after)
+  return {
+    kind,
+    parameters: () => ({ after: millis, operation: operation ?? "none" }),
+    identity: () => [millis, operation],
+    apply: Timeout.timeout({ after, operation })
+  }
 }
 
 /**
  * Creates the policy of one `Timeout.timeout`.
  */
 export const timeout = (after: Duration.Input | Timeout.Options): Policy<never, Timeout.TimeoutExceededError> =>
-  timed("timeout", after)
+  fromParts([timeoutPart("timeout", after)])
 
 /**
  * Creates the policy of one `Retry.retry`.
  */
 export const retry = <E = unknown, SE = never, SR = never, OR = never>(
-  options?: Retry.Options<E, SE, SR, OR>
+  options: Retry.Options<E, SE, SR, OR> = {}
 ): Policy<never, SE, SR | OR, E> =>
-  fromParts([
-    {
-      kind: "retry",
-      parameters: { ...Retry.describe(options) },
-      identity: undefined,
-      apply: Retry.retry(options as Retry.Options) // the type of the policy says what the options add
-    }
-  ])
+  // The result says which errors the options take and add.
+  fromParts([retryPart(options as Retry.Options)])
+
+const retryPart = (options: Retry.Options): Part => {
+  if (typeof options !== "object" || options === null) Rules.reject("Retry", "options", options, "an object")
+  const { backoff, onRetry, retryAfter, while: matches } = options
+  const parameters = () => ({ ...Retry.describe(options) })
+  return {
+    kind: "retry",
+    parameters,
+    identity: () => [
+      JSON.stringify(parameters()),
+      Backoff.isBackoff(backoff) ? undefined : backoff,
+      typeof matches === "function" ? matches : undefined,
+      retryAfter,
+      onRetry
+    ],
+    apply: Retry.retry(options)
+  }
+}
 
 /**
- * Circuit breaker of a policy: a breaker or its class, or one with options.
+ * Circuit breaker of a policy: a breaker or its class, or that with options.
  */
-export type BreakerSlot<I = unknown> =
-  | CircuitBreaker.Source<I>
-  | (CircuitBreaker.ProtectOptions<unknown, unknown> & { readonly source: CircuitBreaker.Source<I> })
+export type BreakerSlot<B, E = unknown> = B | (CircuitBreaker.ProtectOptions<unknown, E> & { readonly source: B })
 
 /**
  * Creates the policy of one `CircuitBreaker.protect`.
  */
-export const circuitBreaker = <I = never>(
-  breaker: BreakerSlot<I>
-): Policy<never, CircuitBreaker.CircuitOpenError, I> => {
-  const { source, ...options } = CircuitBreaker.isSource(breaker) ? { source: breaker } : breaker
-  return fromParts([
-    {
-      kind: "circuit breaker",
-      parameters: CircuitBreaker.describe(source, options),
-      identity: source,
-      apply: CircuitBreaker.protect(source, options) as Part["apply"]
-    }
-  ])
+export const circuitBreaker = <I = never, E = unknown>(
+  breaker: BreakerSlot<CircuitBreaker.Source<I>, E>
+): Policy<never, CircuitBreaker.CircuitOpenError, I, E> =>
+  // The result says which errors the options take.
+  fromParts([breakerPart(breaker as BreakerSlot<CircuitBreaker.Source<I>>)])
+
+const breakerPart = (slot: BreakerSlot<CircuitBreaker.Source<unknown>>): Part => {
+  const { source, ...options } = hasSource(slot) ? slot : { source: slot }
+  if (!CircuitBreaker.isSource(source)) Rules.reject("CircuitBreaker", "source", source, "a breaker or its class")
+  Rules.keys("CircuitBreaker", { ...options }, ["key", "classify", "failureIf", "ignore"])
+  return {
+    kind: "circuit breaker",
+    parameters: () => CircuitBreaker.describe(source, options),
+    // The same circuit twice would refuse its own probes, whatever the other options.
+    identity: () => [source, "key" in options ? options.key : undefined],
+    apply: CircuitBreaker.protect(source, options)
+  }
 }
+
+const hasSource = <B>(slot: BreakerSlot<B>): slot is Exclude<BreakerSlot<B>, B> =>
+  !CircuitBreaker.isSource(slot) && hasProperty(slot, "source")
+
+/**
+ * Type of the policy that two make, the first outermost.
+ */
+export type Join<Outer, Inner> =
+  Outer extends Policy<infer A1, infer E1, infer R1, infer I1, infer C1>
+    ? Inner extends Policy<infer A2, infer E2, infer R2, infer I2, infer C2>
+      ? Policy<A1 | A2, E1 | Uncaught<E2, C1>, R1 | R2, I2 & Reaching<I1, C2>, C1 | C2>
+      : never
+    : never
+
+// Errors that do not reach the outer policy may be any.
+type Reaching<I, Caught> = [Caught] extends [never] ? I : true extends Caught ? unknown : I | { readonly _tag: Caught }
+
+/**
+ * Type of the policy that several make, the first outermost.
+ */
+export type Composed<Policies extends ReadonlyArray<unknown>> = Policies extends readonly [infer P, ...infer Rest]
+  ? Rest extends readonly []
+    ? P
+    : Join<P, Composed<Rest>>
+  : number extends Policies["length"]
+    ? // It is not known whether there are any.
+      [Policies[number]] extends [Policy<infer A2, infer E2, infer R2, infer EIn, infer _>]
+      ? Policy<A2, E2, R2, EIn>
+      : never
+    : Policy
+
+/**
+ * What a policy would have to be that takes errors of type `E`.
+ */
+export interface DoesNotTake<out E> {
+  readonly "this does not take errors that come from inside": E
+}
+
+type Takes<Outer, Inner> =
+  Outer extends Policy<infer _A1, infer _E1, infer _R1, infer EIn, infer _C1>
+    ? Inner extends Policy<infer _A2, infer E2, infer _R2, infer _I2, infer _C2>
+      ? [Exclude<E2, EIn>] extends [never]
+        ? unknown
+        : DoesNotTake<Exclude<E2, EIn>>
+      : never
+    : never
+
+type TakesTags<E, Tag extends string> = [Tag] extends [never]
+  ? unknown
+  : { readonly _tag: Tag } extends E
+    ? unknown
+    : DoesNotTake<{ readonly _tag: Tag }>
+
+type TakeAll<Policies extends ReadonlyArray<unknown>> = Policies extends readonly [infer P, ...infer Rest]
+  ? readonly [Takes<P, Composed<Rest>>, ...TakeAll<Rest>]
+  : ReadonlyArray<unknown>
 
 /**
  * Returns the policy of several, the first outermost.
  *
  * **Details**
  *
- * Of no policy it is `identity`. Throws an `InvalidOptionError` where the same
- * layer stands twice.
+ * Of no policy it is `identity`. A policy whose functions do not take the errors
+ * that those inside it add is a type error. Throws an `InvalidOptionError` where
+ * the same layer stands twice: the same function as fallback, the same circuit,
+ * or timeouts and retries whose options are equal.
+ *
+ * **Example** (A breaker that sees one outcome for all attempts)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CircuitBreaker, Policy, TripPolicy } from "effect-resilience"
+ *
+ * const program = Effect.gen(function*() {
+ *   const breaker = yield* CircuitBreaker.make("search", { trip: TripPolicy.consecutive(2) })
+ *   const policy = Policy.compose(Policy.circuitBreaker(breaker), Policy.retry({ maxAttempts: 2 }))
+ *   yield* Effect.flip(Effect.fail("unavailable").pipe(policy))
+ *   const { counts } = yield* breaker.status
+ *   return counts.failures
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program)) // => 1
+ * ```
  */
-export const compose: {
-  (): Policy
-  <P extends Any>(policy: P): P
-  <A1, E1, R1, I1, C1 extends boolean, A2, E2 extends I1, R2, I2, C2 extends boolean>(
-    outer: Policy<A1, E1, R1, I1, C1>,
-    inner: Policy<A2, E2, R2, I2, C2>
-  ): Composed<A1, E1, R1, I1, C1, A2, E2, R2, I2, C2>
-  <P1 extends Any, P2 extends Any, P3 extends Any>(first: P1, second: P2, third: P3): Join<P1, Join<P2, P3>>
-  <P1 extends Any, P2 extends Any, P3 extends Any, P4 extends Any>(
-    first: P1,
-    second: P2,
-    third: P3,
-    fourth: P4
-  ): Join<P1, Join<P2, Join<P3, P4>>>
-  <P1 extends Any, P2 extends Any, P3 extends Any, P4 extends Any, P5 extends Any>(
-    first: P1,
-    second: P2,
-    third: P3,
-    fourth: P4,
-    fifth: P5
-  ): Join<P1, Join<P2, Join<P3, Join<P4, P5>>>>
-  <P1 extends Any, P2 extends Any, P3 extends Any, P4 extends Any, P5 extends Any, P6 extends Any>(
-    first: P1,
-    second: P2,
-    third: P3,
-    fourth: P4,
-    fifth: P5,
-    sixth: P6
-  ): Join<P1, Join<P2, Join<P3, Join<P4, Join<P5, P6>>>>>
-} = (...policies: ReadonlyArray<Any>): never => fromParts(policies.flatMap((policy) => parts.get(policy) ?? []))
+export const compose = <const Policies extends ReadonlyArray<Any>>(
+  ...policies: Policies & TakeAll<Policies>
+): Composed<Policies> =>
+  fromParts(
+    policies.flatMap((policy, i) => parts.get(policy) ?? Rules.reject("Policy", `policies.${i}`, policy, "a policy"))
+  )
 
 /**
- * Type of the policy that two make, the first outermost.
+ * Layers of `make`. All are optional, and one that is `undefined` is not there.
  */
-export type Composed<A1, E1, R1, I1, C1 extends boolean, A2, E2, R2, I2, C2 extends boolean> = Policy<
-  A1 | A2,
-  E1 | (C1 extends true ? never : E2),
-  R1 | R2,
-  // Errors that the inner policy catches do not reach the outer one.
-  C2 extends true ? I2 : I1 & I2,
-  C1 extends true ? true : C2
->
-
-/**
- * Type of the policy that two make, the first outermost.
- */
-export type Join<P1, P2> =
-  P1 extends Policy<infer A1, infer E1, infer R1, infer I1, infer C1>
-    ? P2 extends Policy<infer A2, infer E2, infer R2, infer I2, infer C2>
-      ? [E2] extends [I1]
-        ? Composed<A1, E1, R1, I1, C1, A2, E2, R2, I2, C2>
-        : "the outer policy does not take the errors that the inner one adds"
-      : never
-    : never
-
-/**
- * Layers of `make`. All are optional.
- */
-export interface Slots {
-  /** Answers whatever is left of the errors. */
-  fallback?(error: unknown): AnyEffect
-  /** How long everything may take. */
-  readonly deadline?: Duration.Input | Timeout.Options | undefined
+export interface Slots<
+  FE = never,
+  A2 = unknown,
+  E2 = unknown,
+  R2 = unknown,
+  Tag extends string = string,
+  None extends undefined = undefined,
+  Deadline = Duration.Input,
+  RE = unknown,
+  SE = never,
+  SR = never,
+  OR = never,
+  Breaker = CircuitBreaker.Source<unknown>,
+  BE = unknown,
+  Attempt = Duration.Input
+> {
+  /** What answers the errors that are left. */
+  readonly fallback?: FallbackSlot<FE, A2, E2, R2, Tag> | None
+  /** How long everything inside the fallback may take. */
+  readonly deadline?: TimeoutSlot<Deadline> | undefined
   /** When an attempt is made again. */
-  readonly retry?: Retry.Options<unknown, unknown, unknown, unknown> | undefined
+  readonly retry?: Retry.Options<RE, SE, SR, OR> | undefined
   /** Which circuit guards each attempt. */
-  readonly breaker?: BreakerSlot | undefined
+  readonly breaker?: BreakerSlot<Breaker, BE> | undefined
   /** How long one attempt may take. */
-  readonly attemptTimeout?: Duration.Input | Timeout.Options | undefined
+  readonly attemptTimeout?: TimeoutSlot<Attempt> | undefined
 }
-
-type TimeoutOf<T> = T extends undefined ? never : Timeout.TimeoutExceededError
-type Slot<S, K extends string> = S extends { readonly [_ in K]?: infer T } ? T : undefined
-type BackoffOf<T> = T extends { readonly backoff: Schedule.Schedule<infer _A, infer _I, infer E, infer R> }
-  ? [E, R]
-  : [never, never]
-type OnRetryOf<T> = T extends { readonly onRetry: (...args: infer _Args) => Effect.Effect<infer _A, infer _E, infer R> }
-  ? R
-  : never
-type SourceOf<T> = T extends { readonly source: infer S } ? S : T
-type IdentifierOf<T> = SourceOf<T> extends Context.Key<infer I, CircuitBreaker.CircuitBreaker> ? I : never
-type FallbackOf<T> = T extends (error: infer E) => Effect.Effect<infer A2, infer E2, infer R2>
-  ? { readonly in: E; readonly value: A2; readonly error: E2; readonly services: R2; readonly catches: true }
-  : {
-      readonly in: unknown
-      readonly value: never
-      readonly error: never
-      readonly services: never
-      readonly catches: false
-    }
-
-type AddedErrors<S> =
-  | TimeoutOf<Slot<S, "deadline">>
-  | TimeoutOf<Slot<S, "attemptTimeout">>
-  | BackoffOf<Slot<S, "retry">>[0]
-  | (Slot<S, "breaker"> extends undefined ? never : CircuitBreaker.CircuitOpenError)
 
 /**
- * Type of the policy that `make` makes of slots.
+ * Type of a slot that is not there.
  */
-export type Made<
-  S,
-  F extends FallbackOf<unknown> | FallbackOf<never> | object = FallbackOf<Slot<S, "fallback">>
-> = F extends {
-  readonly in: infer In
-  readonly value: infer A2
-  readonly error: infer E2
-  readonly services: infer R2
-  readonly catches: infer Catches extends boolean
+export interface Absent {
+  readonly absent: unique symbol
 }
-  ? Policy<
-      A2,
-      Catches extends true ? E2 : AddedErrors<S>,
-      R2 | BackoffOf<Slot<S, "retry">>[1] | OnRetryOf<Slot<S, "retry">> | IdentifierOf<Slot<S, "breaker">>,
-      In,
-      Catches
+
+type FallbackLayer<E, A2, E2, R2, Tag extends string, None> = [A2] extends [never]
+  ? GivenFallback<E, A2, E2, R2, Tag, None>
+  : unknown extends A2
+    ? GivenFallback<E, A2, E2, R2, Tag, None>
+    : [A2] extends [Absent]
+      ? Policy
+      : GivenFallback<E, A2, E2, R2, Tag, None>
+
+// One that may not be there adds all the same, and answers no error for certain.
+type GivenFallback<E, A2, E2, R2, Tag extends string, None> = [None] extends [never]
+  ? FallbackPolicy<E, A2, E2, R2, Tag>
+  : Policy<A2, E2, R2, E>
+
+type TimeoutLayer<After> = [After] extends [undefined] ? Policy : Policy<never, Timeout.TimeoutExceededError>
+
+type BreakerLayer<Breaker, E> = [Breaker] extends [undefined]
+  ? Policy
+  : Policy<
+      never,
+      CircuitBreaker.CircuitOpenError,
+      Breaker extends Context.Key<infer I, CircuitBreaker.CircuitBreaker> ? I : never,
+      E
     >
-  : never
 
 /**
  * Creates a policy whose layers are in the canonical order.
  *
  * **Details**
  *
- * Throws an `InvalidOptionError` for a bad option of any layer.
+ * Functions of a slot whose parameter has a type get errors of that type only:
+ * errors that the slots inside it add have to be in it, and so have those of the
+ * effect that the policy is used with. Throws an `InvalidOptionError` that names
+ * the slot for a bad option of any layer.
+ *
+ * **Example** (Answering a circuit that is open)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { CircuitBreaker, Policy } from "effect-resilience"
+ *
+ * const program = Effect.gen(function*() {
+ *   const breaker = yield* CircuitBreaker.make("prices")
+ *   const policy = Policy.make({
+ *     fallback: { orElse: () => Effect.succeed("cached"), if: "CircuitOpenError" },
+ *     breaker: { source: breaker, key: "eu" }
+ *   })
+ *   yield* CircuitBreaker.holdOpen(breaker, { key: "eu" })
+ *   return yield* Effect.succeed("fresh").pipe(policy)
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program)) // => "cached"
+ * ```
  */
-export const make = <const S extends Slots>(
-  slots: S & { readonly [K in Exclude<keyof S, keyof Slots>]: never }
-): Made<S> => {
-  const known = ["fallback", "deadline", "retry", "breaker", "attemptTimeout"]
-  Rules.keys("Policy", { ...slots }, known)
-  const { attemptTimeout, breaker, deadline, fallback: orElse, retry: retries } = slots
-  const layers: ReadonlyArray<Any | undefined> = [
-    orElse === undefined ? undefined : fallback(orElse),
-    deadline === undefined ? undefined : timed("deadline", deadline),
-    retries === undefined ? undefined : retry(retries),
-    breaker === undefined ? undefined : circuitBreaker(breaker),
-    attemptTimeout === undefined ? undefined : timed("attempt timeout", attemptTimeout)
+export const make = <
+  FE = unknown,
+  A2 = Absent,
+  E2 = never,
+  R2 = never,
+  const Tag extends string = never,
+  None extends undefined = never,
+  Deadline extends Duration.Input | undefined = undefined,
+  RE = unknown,
+  SE = never,
+  SR = never,
+  OR = never,
+  Breaker extends CircuitBreaker.Source<unknown> | undefined = undefined,
+  BE = unknown,
+  Attempt extends Duration.Input | undefined = undefined
+>(
+  slots: Slots<FE, A2, E2, R2, Tag, None, Deadline, RE, SE, SR, OR, Breaker, BE, Attempt> & {
+    readonly fallback?: TakesTags<FE, Tag> &
+      Takes<
+        FallbackLayer<FE, A2, E2, R2, Tag, None>,
+        Composed<
+          [TimeoutLayer<Deadline>, Policy<never, SE, SR | OR, RE>, BreakerLayer<Breaker, BE>, TimeoutLayer<Attempt>]
+        >
+      >
+    readonly retry?: Takes<Policy<never, SE, SR | OR, RE>, Join<BreakerLayer<Breaker, BE>, TimeoutLayer<Attempt>>>
+    readonly breaker?: Takes<BreakerLayer<Breaker, BE>, TimeoutLayer<Attempt>>
+  }
+): Composed<
+  [
+    FallbackLayer<FE, A2, E2, R2, Tag, None>,
+    TimeoutLayer<Deadline>,
+    Policy<never, SE, SR | OR, RE>,
+    BreakerLayer<Breaker, BE>,
+    TimeoutLayer<Attempt>
   ]
-  return fromParts(layers.flatMap((layer) => (layer === undefined ? [] : (parts.get(layer) ?? []))))
+> => fromParts(slotParts(slots))
+
+type AnySlots = { readonly [Slot in keyof Slots]?: unknown }
+
+// In the canonical order.
+const slotParts = (slots: AnySlots): ReadonlyArray<Part> => {
+  Rules.keys("Policy", { ...slots }, ["fallback", "deadline", "retry", "breaker", "attemptTimeout"])
+  // Each function checks what it is given, whatever the type.
+  const part = (slot: keyof Slots, short: string, build: (given: never) => Part): ReadonlyArray<Part> => {
+    const given = slots[slot]
+    if (given === undefined) return []
+    try {
+      return [build(given as never)]
+    } catch (error) {
+      if (!(error instanceof Rules.InvalidOptionError)) throw error
+      const isShort = error.field === short && Object.is(error.value, given)
+      throw new Rules.InvalidOptionError("Policy", isShort ? slot : `${slot}.${error.field}`, error.value, error.rule)
+    }
+  }
+  return [
+    ...part("fallback", "orElse", fallbackPart),
+    ...part("deadline", "after", (after) => timeoutPart("deadline", after)),
+    ...part("retry", "options", retryPart),
+    ...part("breaker", "source", breakerPart),
+    ...part("attemptTimeout", "after", (after) => timeoutPart("attempt timeout", after))
+  ]
 }
 
 /**
@@ -364,38 +567,45 @@ export interface Description {
  * Says what a policy does: as text (the default), as a Mermaid flowchart, or as
  * data for JSON.
  *
+ * **Details**
+ *
+ * Every parameter is there, defaults too. Durations are in milliseconds.
+ *
  * **Example** (Printing a policy)
  *
  * ```ts
  * import { Policy } from "effect-resilience"
  *
- * const policy = Policy.make({ attemptTimeout: "1 second", deadline: "5 seconds" })
+ * const policy = Policy.make({ attemptTimeout: "1 second", deadline: { after: "5 seconds", operation: "search" } })
  * const lines = Policy.describe(policy).split("\n")
- * lines // => ["deadline: after=5000", "└─ attempt timeout: after=1000", "   └─ call"]
+ * lines // => ["deadline: after=5000, operation=search", "└─ attempt timeout: after=1000, operation=none", "   └─ call"]
  * ```
  */
 export const describe: {
   (policy: Any, format?: "text" | "mermaid"): string
   (policy: Any, format: "json"): Description
 } = (policy: Any, format: "text" | "mermaid" | "json" = "text"): never => {
-  const description: Description = { layers: policy.layers, warnings: warnings(policy.layers) }
+  const { layers } = policy
+  const warnings = warningsOf(layers)
+  const description: Description = { layers, warnings: warnings.map(({ text }) => text) }
   // The overloads say which format is which type.
-  return (format === "json" ? description : format === "mermaid" ? mermaid(description) : text(description)) as never
+  return (
+    format === "json" ? description : format === "mermaid" ? mermaid(layers, warnings) : text(description)
+  ) as never
 }
 
-const lines = (parameters: Rules.Json, prefix = ""): ReadonlyArray<string> =>
-  Object.entries(parameters).flatMap(([name, value]) =>
-    value === undefined
-      ? []
-      : typeof value === "object" && value !== null && !Array.isArray(value)
-        ? lines(value as Rules.Json, `${prefix}${name}.`)
-        : [`${prefix}${name}=${typeof value === "string" ? value : JSON.stringify(value)}`]
+const lines = (parameters: object, prefix = ""): ReadonlyArray<string> =>
+  Object.entries(parameters).flatMap(([name, value]: [string, unknown]) =>
+    isPlainObject(value) || (Array.isArray(value) && value.some(isPlainObject))
+      ? lines(value, `${prefix}${name}.`)
+      : [`${prefix}${name}=${typeof value === "string" && isWord.test(value) ? value : JSON.stringify(value)}`]
   )
 
-const title = ({ kind, parameters }: Layer): string => {
-  const all = lines(parameters)
-  return all.length === 0 ? kind : `${kind}: ${all.join(", ")}`
-}
+const isPlainObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+// What reads well without quotes.
+const isWord = /^[\p{L}\p{N}._:/-]+(?: [\p{L}\p{N}._:/-]+)*$/u
 
 const text = ({ layers, warnings }: Description): string =>
   [
@@ -405,61 +615,81 @@ const text = ({ layers, warnings }: Description): string =>
     ...warnings.map((warning) => `warning: ${warning}`)
   ].join("\n")
 
-const mermaid = ({ layers, warnings }: Description): string => {
-  const quoted = (line: string) => `"${line.replaceAll('"', "#quot;")}"`
-  const label = (layer: Layer) => [layer.kind, ...lines(layer.parameters)].join("<br/>")
-  return [
+const title = ({ kind, parameters }: Layer): string => [kind, lines(parameters).join(", ")].join(": ")
+
+const mermaid = (layers: ReadonlyArray<Layer>, warnings: ReadonlyArray<Warning>): string =>
+  [
     "flowchart LR",
-    ...[...layers.map(label), "call"].map((line, i) => `  l${i}[${quoted(line)}]`),
+    ...layers.map(({ kind, parameters }, i) => `  l${i}[${label([kind, ...lines(parameters)])}]`),
+    `  l${layers.length}[${label(["call"])}]`,
     ...layers.map((_, i) => `  l${i} --> l${i + 1}`),
-    ...warnings.map((warning) => `  %% warning: ${warning}`)
+    ...warnings.flatMap(({ layer, text }, i) => [`  w${i}>${label([`warning: ${text}`])}]`, `  w${i} -.- l${layer}`])
   ].join("\n")
+
+// Mermaid reads quotes, markup, directives and entities also inside a label.
+const label = (texts: ReadonlyArray<string>): string =>
+  `"${texts.map((each) => each.replaceAll(/[^\p{L}\p{N} .,=_/()[\]-]/gu, (c) => `#${c.codePointAt(0)};`)).join("<br/>")}"`
+
+interface Warning {
+  readonly text: string
+  /** Index of the layer that it is about. */
+  readonly layer: number
 }
 
-const warnings = (layers: ReadonlyArray<Layer>): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  const isTimeout = ({ kind }: Layer) => kind === "timeout" || kind === "deadline" || kind === "attempt timeout"
-  layers.forEach((layer, i) => {
-    const outside = layers.slice(0, i)
-    const inside = layers.slice(i + 1)
-    const around = (kind: Kind) => outside.some((other) => other.kind === kind)
-    switch (layer.kind) {
-      case "fallback": {
-        const hidden = outside
-          .filter(({ kind }) => kind === "retry" || kind === "circuit breaker")
-          .map(({ kind }) => kind)
-        if (hidden.length > 0) {
-          found.push(`the fallback inside the ${hidden.join(" and the ")} hides every failure from it`)
-        }
-        break
+const warningsOf = (layers: ReadonlyArray<Layer>): ReadonlyArray<Warning> =>
+  layers.flatMap((layer, i) => warningsAbout(layer, layers.slice(0, i), layers.slice(i + 1), i))
+
+const warningsAbout = (
+  layer: Layer,
+  outside: ReadonlyArray<Layer>,
+  inside: ReadonlyArray<Layer>,
+  index: number
+): ReadonlyArray<Warning> => {
+  const found: Array<Warning> = []
+  const warn = (text: string) => found.push({ text, layer: index })
+  const isAround = (kind: Kind) => outside.some((other) => other.kind === kind)
+  switch (layer.kind) {
+    case "fallback": {
+      const blind = (["retry", "circuit breaker"] as const).filter(isAround)
+      // Errors that are answered by name are meant to stop here.
+      if (blind.length > 0 && layer.parameters["if"] === "all") {
+        warn(
+          `the fallback inside the ${blind.join(" and the ")} hides every failure from ${blind.length > 1 ? "them" : "it"}`
+        )
       }
-      case "retry":
-        if (around("circuit breaker")) {
-          found.push(
-            "the retry inside the circuit breaker goes on against a dependency that fails, and the breaker sees one outcome for all attempts"
-          )
-        }
-        if (around("retry")) found.push("a retry inside a retry multiplies the attempts")
-        break
-      case "circuit breaker":
-        if (outside.some(isTimeout) && !inside.some(isTimeout)) {
-          found.push(
-            "a timeout outside the circuit breaker interrupts the call, which the breaker ignores unless it counts slow calls"
-          )
-        }
-        break
-      default: {
-        const after = Number(layer.parameters["after"])
-        for (const other of outside.filter(isTimeout)) {
-          if (after >= Number(other.parameters["after"])) {
-            found.push(`the ${layer.kind} never ends before the ${other.kind} around it`)
-          }
-        }
-      }
+      break
     }
-  })
+    case "retry":
+      if (isAround("circuit breaker")) {
+        warn("the retry inside the circuit breaker goes on while the dependency fails, and counts as one call")
+      }
+      if (isAround("retry")) warn("the retry inside a retry multiplies the attempts")
+      break
+    case "circuit breaker":
+      if (outside.some(isTimeout) && !inside.some(isTimeout) && !countsSlowCalls(layer)) {
+        warn(
+          "the circuit breaker ignores calls that a timeout outside it interrupts: put a timeout inside, or count slow calls"
+        )
+      }
+      break
+    default:
+      for (const other of outside.filter(isTimeout)) {
+        if (Number(layer.parameters["after"]) >= Number(other.parameters["after"])) {
+          warn(`the ${layer.kind} is not shorter than the ${other.kind} around it, so it never ends first`)
+        }
+      }
+  }
   return found
 }
+
+const isTimeout = ({ kind }: Layer): boolean => kind === "timeout" || kind === "deadline" || kind === "attempt timeout"
+
+const countsSlowCalls = ({ parameters: { trip } }: Layer): boolean =>
+  hasProperty(trip, "type") &&
+  (trip.type === "slowCalls" ||
+    (hasProperty(trip, "policies") &&
+      Array.isArray(trip.policies) &&
+      trip.policies.some((policy) => hasProperty(policy, "type") && policy.type === "slowCalls")))
 
 /**
  * Slots of a policy in JSON: those of `make` but for the fallback, and a breaker
@@ -477,21 +707,31 @@ export interface Config {
  */
 export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() => {
   const after = Schema.optionalKey(Schema.Union([Rules.DurationInput, Timeout.Config]))
-  return Rules.struct({
-    deadline: after,
-    retry: Schema.optionalKey(Retry.Config),
-    breaker: Schema.optionalKey(
-      Rules.checked(
-        Rules.struct({ name: Schema.String, options: Schema.optionalKey(CircuitBreaker.Config) }),
-        ({ name }) => Rules.name("Policy", "name", name)
-      )
-    ),
-    attemptTimeout: after
-  })
+  return Rules.checked(
+    Rules.struct({
+      deadline: after,
+      retry: Schema.optionalKey(Retry.Config),
+      breaker: Schema.optionalKey(
+        Rules.checked(
+          Rules.struct({ name: Schema.String, options: Schema.optionalKey(CircuitBreaker.Config) }),
+          ({ name }) => Rules.name("Policy", "name", name)
+        )
+      ),
+      attemptTimeout: after
+    }),
+    ({ breaker: _, ...slots }: Config) => slotParts(slots)
+  )
 })()
 
 /**
  * Creates the policy that a configuration describes, with a breaker of its own.
+ *
+ * **Details**
+ *
+ * The breaker is that of `CircuitBreaker.make`: it is registered for as long as
+ * the scope is open where `CircuitBreakers` is in the context. Throws an
+ * `InvalidOptionError` for a bad option, which a decoded configuration does not
+ * have.
  *
  * **Example** (A policy from JSON)
  *
@@ -516,8 +756,10 @@ export const fromConfig = (
   config: Config
 ): Effect.Effect<Policy<never, Timeout.TimeoutExceededError | CircuitBreaker.CircuitOpenError>, never, Scope.Scope> => {
   const { breaker, ...slots } = config
-  // Which slots there are is not in the type, so all of their errors are.
+  // Which slots there are is not in the type, so the errors of all of them are.
+  const policy = (made?: CircuitBreaker.CircuitBreaker) => make({ ...slots, breaker: made })
+  const withoutBreaker = policy()
   return breaker === undefined
-    ? Effect.sync(() => make(slots))
-    : Effect.map(CircuitBreaker.make(breaker.name, breaker.options), (made) => make({ ...slots, breaker: made }))
+    ? Effect.succeed(withoutBreaker)
+    : Effect.map(CircuitBreaker.make(breaker.name, breaker.options), policy)
 }

@@ -509,7 +509,7 @@ function combinator(kind: Kind) {
 const attempts = (self: AnyEffect, plan: Plan, kind: Kind): AnyEffect =>
   // A first attempt that succeeds must cost one frame: nothing else is made before something fails.
   kind === "retry" && plan.maxElapsed === Number.POSITIVE_INFINITY
-    ? Effect.catchCause(self, (cause) => run(self, plan, kind, undefined).failed(cause))
+    ? Effect.catchCause(self, (cause) => run(self, plan, kind, notTimed).failed(cause))
     : Effect.withFiber((fiber) => {
         const start = nanos(fiber)
         return settle(self, plan.until, {
@@ -517,6 +517,9 @@ const attempts = (self: AnyEffect, plan: Plan, kind: Kind): AnyEffect =>
           succeeded: (value) => run(self, plan, kind, start).succeeded(value)
         })
       })
+
+// The start of a retry that looks at no time.
+const notTimed = 0n
 
 const nanos = (fiber: Fiber.Fiber<unknown, unknown>): bigint => fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe()
 
@@ -536,14 +539,13 @@ const settle = (self: AnyEffect, until: Plan["until"], { failed, succeeded }: Ru
 /**
  * Starts the part of a retry that follows the first attempt that failed.
  */
-const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint | undefined): Run => {
+const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
   type Why = RetryExhaustedError<unknown>["why"]
   type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, unknown, unknown>>>
   let attempt = 1
   let step: Step | undefined
 
-  const elapsed = (fiber: Fiber.Fiber<unknown, unknown>) =>
-    start === undefined ? 0 : Number(nanos(fiber) - start) / 1_000_000
+  const elapsed = (fiber: Fiber.Fiber<unknown, unknown>) => Number(nanos(fiber) - start) / 1_000_000
 
   const giveUp = (why: Why, error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect =>
     cause !== undefined && kind === "retry"

@@ -572,7 +572,7 @@ describe("bad options", () => {
 
   for (const [name, build, field, value, rule] of table) {
     it(`${name}: ${field} ${String(typeof value === "object" ? JSON.stringify(value) : value)}`, () => {
-      const { message, ...error } = rejected(build)
+      const error = rejected(build)
       assert.strictEqual(error.module, "Backoff")
       assert.strictEqual(error.field, field)
       assert.deepStrictEqual(error.value, value)

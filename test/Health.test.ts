@@ -187,6 +187,15 @@ describe("a report", () => {
     )
   })
 
+  it.effect("a check sees nothing of the caller that asks", () => {
+    const User = Context.Reference<string>("User", { defaultValue: () => "nobody" })
+    const check = Health.check(Effect.map(User, (user) => ({ user })))
+    return Effect.gen(function* () {
+      const found = yield* Effect.provideService(Health.run("check"), User, "ann")
+      assert.deepStrictEqual(found.details, { user: "nobody" })
+    }).pipe(provide(Health.layer({ checks: { check } })))
+  })
+
   it.effect("details that no JSON can hold do not make it fail", () =>
     Effect.gen(function* () {
       const circular: Record<string, unknown> = { n: 1n }
@@ -680,14 +689,14 @@ describe("names", () => {
       assert.strictEqual(error._tag, "UnknownCheckError")
       assert.strictEqual(error.check, "databse")
       assert.deepStrictEqual(error.known, ["database", "cache", "self"])
-      assert.strictEqual(error.message, `no check "databse", expected one of: database, cache, self`)
+      assert.strictEqual(error.message, `No check is named "databse": there are database, cache, self`)
     }).pipe(provide(layer))
   )
 
   it.effect("an unknown name where nothing is registered says so", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Health.run("database"))
-      assert.strictEqual(error.message, `no check "database", expected one of: (none registered)`)
+      assert.strictEqual(error.message, `No check is named "database": there are none`)
     }).pipe(provide(Health.layer()))
   )
 
@@ -1181,7 +1190,7 @@ describe("bad options of the layer", () => {
   ]
   for (const [option, value, field, rule] of table) {
     it(`${option} ${JSON.stringify(value) ?? String(value)} is refused: ${rule}`, () => {
-      const error = thrown(() => Health.layer({ [option]: value } as Health.Settings))
+      const error = thrown(() => Health.layer({ [option]: value }))
       assert.deepStrictEqual([error.module, error.field, error.rule], ["Health", field, rule])
       if (option !== "checks") assert.deepStrictEqual(error.value, value)
     })
@@ -1196,7 +1205,7 @@ describe("bad options of the layer", () => {
   ]
   for (const [options, field, rule] of waits) {
     it(`waitUntilHealthy(${JSON.stringify(options)}) is refused: ${rule}`, () => {
-      const error = thrown(() => Health.waitUntilHealthy(options as Health.WaitOptions))
+      const error = thrown(() => Health.waitUntilHealthy(options))
       assert.deepStrictEqual([error.module, error.field, error.rule], ["Health", field, rule])
     })
   }

@@ -138,7 +138,7 @@ describe("bad options of a check", () => {
   ]
   for (const [option, value, field, rule] of table) {
     it(`${option} ${JSON.stringify(value) ?? String(value)} is refused: ${rule}`, () => {
-      const error = thrown(() => Health.check(Effect.void, { [option]: value } as Health.CheckOptions))
+      const error = thrown(() => Health.check(Effect.void, { [option]: value }))
       assert.strictEqual(error.module, "Health")
       assert.strictEqual(error.field, field)
       assert.strictEqual(error.rule, rule)

@@ -1,5 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Clock, Context, Data, Deferred, Duration, Effect, Exit, Fiber, Random, Schedule, Schema } from "effect"
+import {
+  Cause,
+  Clock,
+  Config,
+  ConfigProvider,
+  Context,
+  Data,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Random,
+  Schedule,
+  Schema
+} from "effect"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import { InvalidOptionError } from "../src/Options.ts"
@@ -307,6 +322,32 @@ describe("retry", () => {
       const backoff = Schedule.fromStep(Effect.sync(started))
       const retried = Retry.retry(Effect.succeed(1), { backoff })
       assert.strictEqual(yield* Effect.provideService(retried, Clock.Clock, clock), 1)
+    })
+  )
+})
+
+describe("a delay of zero", () => {
+  it.effect("does not sleep", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const asleep: Clock.Clock = Object.assign(Object.create(clock), { sleep: () => Effect.die("slept") })
+      for (const options of [{}, { maxElapsed: 5 }, { onRetry: () => Effect.void }]) {
+        const { effect, starts } = scripted(Exit.fail("no"))
+        const retried = Retry.retry(effect, { ...options, backoff: atOnce })
+        assert.deepStrictEqual(yield* Effect.exit(Effect.provideService(retried, Clock.Clock, asleep)), Exit.fail("no"))
+        assert.lengthOf(starts, 3)
+      }
+    })
+  )
+
+  it.effect("without maxElapsed reads no elapsed time", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const blind: Clock.Clock = Object.assign(Object.create(clock), {
+        monotonicTimeNanosUnsafe: () => assert.fail("the time was read")
+      })
+      const retried = Retry.retry(Effect.fail("no"), { backoff: atOnce })
+      assert.deepStrictEqual(yield* Effect.exit(Effect.provideService(retried, Clock.Clock, blind)), Exit.fail("no"))
     })
   )
 })
@@ -1184,6 +1225,10 @@ describe("bad options", () => {
     )
   })
 
+  it("tags are plain data", () => {
+    assert.deepStrictEqual(Retry.tags("A", "B"), { _tag: "Tags", tags: ["A", "B"] })
+  })
+
   it("tags without a tag are refused", () => {
     assert.include(
       rejected(() => Retry.tags()),
@@ -1263,6 +1308,18 @@ describe("Config", () => {
         const encoded: unknown = JSON.parse(JSON.stringify(yield* Schema.encodeEffect(Retry.Config)(options)))
         assert.deepStrictEqual(Retry.describe(yield* decode(encoded)), Retry.describe(options))
       }
+    })
+  )
+
+  it.effect("reads an environment variable, and names it in the error", () =>
+    Effect.gen(function* () {
+      const read = (value: string) =>
+        Config.schema(Schema.fromJsonString(Retry.Config), "RETRY").parse(
+          ConfigProvider.fromEnv({ env: { RETRY: value } })
+        )
+      assert.include(Retry.describe(yield* read(`{ "maxAttempts": 4 }`)), { maxAttempts: 4 })
+      const error = yield* Effect.flip(read(`{ "backoff": { "type": "linear", "factor": 2 } }`))
+      assert.include(error.message, `["RETRY"]["backoff"]["factor"]`)
     })
   )
 

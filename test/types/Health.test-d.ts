@@ -1,5 +1,6 @@
 import { Context, DateTime, Duration, Effect, Layer, Schedule, Schema, Scope, Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
+import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
 import * as Health from "../../src/Health.ts"
 
 class Database extends Context.Service<Database, { readonly ping: Effect.Effect<void, "down"> }>()("Database") {}
@@ -132,5 +133,17 @@ describe("drain and changes", () => {
     expectTypeOf(Health.isDraining).toEqualTypeOf<Effect.Effect<boolean, never, Health.Health>>()
     expectTypeOf(Health.drainScoped).toEqualTypeOf<Effect.Effect<void, never, Health.Health | Scope.Scope>>()
     expectTypeOf(Health.changes).toEqualTypeOf<Stream.Stream<Health.Change, never, Health.Health>>()
+  })
+})
+
+describe("fromBreaker", () => {
+  class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
+
+  it("needs the breaker that its class stands for", () => {
+    expectTypeOf(Health.fromBreaker(Payments)).toEqualTypeOf<Health.Check<Payments>>()
+    expectTypeOf(Health.fromBreaker(CircuitBreaker.makeUnsafe("b"))).toEqualTypeOf<Health.Check>()
+    expectTypeOf(Health.layer({ checks: { database, payments: Health.fromBreaker(Payments) } })).toEqualTypeOf<
+      Layer.Layer<Health.Health, never, Database | Payments>
+    >()
   })
 })

@@ -1,0 +1,34 @@
+/**
+ * What the tests of bad options have in common.
+ */
+import { assert } from "@effect/vitest"
+import { Exit, Schema, SchemaIssue } from "effect"
+import { InvalidOptionError } from "../../src/Options.ts"
+
+/** Returns what the `InvalidOptionError` says that `build` throws. */
+export const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {
+  try {
+    build()
+  } catch (error) {
+    if (error instanceof InvalidOptionError) {
+      return { module: error.module, field: error.field, value: error.value, rule: error.rule }
+    }
+    throw error
+  }
+  return assert.fail("no error was thrown")
+}
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Returns `path: message` for each issue that decoding `json` has. */
+export const issues = <T, E>(schema: Schema.Codec<T, E>, json: unknown): ReadonlyArray<string> => {
+  const exit = Schema.decodeUnknownExit(schema)(json)
+  if (Exit.isSuccess(exit)) return assert.fail(`decoded to ${JSON.stringify(exit.value)}`)
+  return exit.cause.reasons.flatMap((reason) => {
+    if (reason._tag !== "Fail") return assert.fail(`not a SchemaError: ${String(reason)}`)
+    return format(reason.error.issue).issues.map(
+      (issue) =>
+        `${(issue.path ?? []).map((key) => (typeof key === "object" ? key.key : key)).join(".")}: ${issue.message}`
+    )
+  })
+}
