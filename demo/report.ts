@@ -19,8 +19,8 @@ export interface Paint {
  * Returns the colours of a terminal, or functions that change nothing.
  */
 export const paint = (colours: boolean): Paint => {
-  const with_ = (code: number) => (text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text)
-  return { bold: with_(1), dim: with_(2), red: with_(31), green: with_(32), yellow: with_(33) }
+  const sgr = (code: number) => (text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text)
+  return { bold: sgr(1), dim: sgr(2), red: sgr(31), green: sgr(32), yellow: sgr(33) }
 }
 
 /**
@@ -34,7 +34,6 @@ export const percentile = (values: ReadonlyArray<number>, share: number): number
  * Half a second of the demo.
  */
 export interface Row {
-  readonly millis: number
   readonly phase: string
   readonly calls: number
   readonly ok: number
@@ -82,9 +81,9 @@ export const head = (colours: Paint): string => colours.bold(line(columns.map(([
 /**
  * Returns one line of the timeline.
  */
-export const row = (colours: Paint, row: Row): string => {
+export const row = (colours: Paint, millis: number, row: Row): string => {
   const text = line([
-    seconds(row.millis),
+    seconds(millis),
     row.phase,
     ...[row.calls, row.ok, row.fallback, row.refused, row.retries, row.hits].map(String),
     whole(percentile(row.latencies, 0.5)),
@@ -105,20 +104,20 @@ export const change = (colours: Paint, millis: number, { from, name, to }: Circu
 /**
  * Returns the lines of a health report.
  */
-export const health = (colours: Paint, millis: number, when: string, report: Health.Report): ReadonlyArray<string> => [
-  `${seconds(millis).padStart(6)}  ${colours.bold(`health ${when}`)} ${ofStatus(colours, report.status)}, version ${report.version ?? "-"}, up ${Duration.format(Duration.seconds(Math.round(Duration.toSeconds(report.uptime))))}`,
-  ...report.checks.map(
-    (check) =>
-      `        ${check.name.padEnd(7)} ${ofStatus(colours, check.status)}${colours.dim(
-        [check.message, check.details === undefined ? undefined : JSON.stringify(check.details)]
-          .map((text) => (text === undefined ? "" : `  ${text}`))
-          .join("")
-      )}`
-  )
-]
-
-const ofStatus = (colours: Paint, status: Health.Status): string =>
-  (status === "healthy" ? colours.green : status === "degraded" ? colours.yellow : colours.red)(status)
+export const health = (colours: Paint, millis: number, when: string, report: Health.Report): string => {
+  const ofStatus = { healthy: colours.green, degraded: colours.yellow, unhealthy: colours.red }
+  const checks = report.checks.map(({ details, message, name, status }) => {
+    const more = [message, details === undefined ? undefined : JSON.stringify(details)]
+    const text = more.flatMap((part) => (part === undefined ? [] : [`  ${part}`])).join("")
+    return `        ${name.padEnd(8)} ${ofStatus[status](status)}${colours.dim(text)}`
+  })
+  const version = report.version === undefined ? "" : `, version ${report.version}`
+  const up = `, up ${Math.floor(Duration.toSeconds(report.uptime))} s`
+  return [
+    `${seconds(millis).padStart(6)}  ${colours.bold(`health ${when}`)} ${ofStatus[report.status](report.status)}${version}${up}`,
+    ...checks
+  ].join("\n")
+}
 
 /**
  * What became of all calls, one way or the other.
@@ -133,11 +132,11 @@ export interface Total {
 }
 
 /**
- * Returns the table that sets both ways side by side.
+ * Returns the table of all calls with policies beside those without.
  */
-export const totals = (colours: Paint, protectedCalls: Total, bareCalls: Total): ReadonlyArray<string> => {
+export const totals = (colours: Paint, withPolicies: Total, without: Total): string => {
   const both = (label: string, of: (total: Total) => string): string =>
-    `${label.padEnd(24)}${of(protectedCalls).padStart(14)}${of(bareCalls).padStart(14)}`
+    `${label.padEnd(24)}${of(withPolicies).padStart(14)}${of(without).padStart(14)}`
   const millis = (share: number) => (total: Total) => `${whole(percentile(total.latencies, share))} ms`
   return [
     colours.bold(`${"".padEnd(24)}${"with policies".padStart(14)}${"without".padStart(14)}`),
@@ -148,5 +147,5 @@ export const totals = (colours: Paint, protectedCalls: Total, bareCalls: Total):
     colours.bold(both("upstream hits", ({ hits }) => String(hits))),
     both("p50", millis(0.5)),
     colours.bold(both("p99", millis(0.99)))
-  ]
+  ].join("\n")
 }

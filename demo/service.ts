@@ -2,7 +2,7 @@
  * A service that asks the upstream for prices: once through a policy with a
  * cache as fallback, once as it comes.
  */
-import { Backoff, CircuitBreaker, Fallback, Health, Policy, TripPolicy } from "effect-resilience"
+import { Backoff, CircuitBreaker, Fallback, Health, Policy, Timeout, TripPolicy } from "effect-resilience"
 import { Clock, Data, Duration, Effect, Result, Schema } from "effect"
 import { Headers, HttpClient, HttpClientResponse } from "effect/http"
 
@@ -66,6 +66,9 @@ export class Prices extends CircuitBreaker.Service<Prices>()("prices", {
  */
 export class NotCached extends Data.TaggedError("NotCached")<{ readonly item: string }> {}
 
+const mayPass = (error: unknown): boolean =>
+  error instanceof Timeout.TimeoutExceededError || (error instanceof NoPrice && error.isTransient)
+
 /**
  * Creates the service. `onRetry` is run before each attempt but the first.
  */
@@ -75,13 +78,13 @@ export const make = (url: string, onRetry: Effect.Effect<void>) => {
     retry: {
       maxAttempts: 3,
       backoff: Backoff.exponential({ initial: "50 millis", max: "500 millis" }),
-      while: (error) => !(error instanceof NoPrice) || error.isTransient,
+      while: mayPass,
       // Who is asked to wait longer is answered from the cache.
       maxRetryAfter: "1 second",
       onRetry: () => onRetry
     },
     breaker: Prices,
-    attemptTimeout: { after: "400 millis", operation: "attempt" }
+    attemptTimeout: { after: "500 millis", operation: "attempt" }
   })
   const cache = new Map<string, Price>()
 

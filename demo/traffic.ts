@@ -31,7 +31,9 @@ export class Tally {
   private retries = 0
   private readonly latencies: Array<number> = []
 
-  readonly countRetry: Effect.Effect<void> = Effect.sync(() => void this.retries++)
+  readonly countRetry: Effect.Effect<void> = Effect.sync(() => {
+    this.retries++
+  })
 
   /** Runs a call and counts what became of it, by the source that served. */
   measured<E, R>(call: Effect.Effect<{ readonly source: string }, E, R>): Effect.Effect<void, never, R> {

@@ -228,8 +228,8 @@ export const transition = (
 }
 
 const admit = (state: CircuitState, now: number, config: Config): readonly [CircuitState, Decision] => {
-  const refused = refusal(state, now, config)
-  if (refused !== undefined) return [state, refused]
+  const met = refusal(state, now, config)
+  if (met !== undefined) return [state, met]
   switch (state._tag) {
     case "Closed":
       return [state, admitted(state, 0)]
@@ -279,19 +279,16 @@ export const refusal = (
   now: number,
   config: Config
 ): Extract<Decision, { readonly _tag: "Refused" }> | undefined => {
-  switch (state._tag) {
-    case "Closed":
-    case "HeldClosed":
-      return undefined
-    case "Open":
-      return isOver(state.since, openUntil(state), now) ? undefined : { _tag: "Refused", retryAt: openUntil(state) }
-    case "HeldOpen":
-      return holdEnded(state, now) ? undefined : { _tag: "Refused", retryAt: state.until }
-    case "HalfOpen":
-      if (liveLeases(state, now).length >= config.probes) return { _tag: "Refused", retryAt: undefined }
-      return isOver(state.ignoredAt, state.notBefore, now) ? undefined : { _tag: "Refused", retryAt: state.notBefore }
+  if (state._tag === "Open" && !isOver(state.since, openUntil(state), now)) return refused(openUntil(state))
+  if (state._tag === "HeldOpen" && !holdEnded(state, now)) return refused(state.until)
+  if (state._tag === "HalfOpen") {
+    if (liveLeases(state, now).length >= config.probes) return refused(undefined)
+    if (!isOver(state.ignoredAt, state.notBefore, now)) return refused(state.notBefore)
   }
+  return undefined
 }
+
+const refused = (retryAt: number | undefined) => ({ _tag: "Refused", retryAt }) as const
 
 const settle = (
   state: HalfOpen,
@@ -370,7 +367,7 @@ export const liveLeases = (state: HalfOpen, now: number): ReadonlyArray<Lease> =
 const isOver = (since: number, until: number, now: number): boolean => now >= until || now < since
 
 // An operator's hold ends at its time and not earlier, whatever the clock does.
-const holdEnded = (state: Held, now: number): boolean => state.until !== undefined && now >= state.until
+const holdEnded = (state: Held, now: number): boolean => now >= (state.until ?? Number.POSITIVE_INFINITY)
 
 const Millis = /* @__PURE__ */ (() => Schema.Finite)()
 const Length = /* @__PURE__ */ (() => Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)))()

@@ -10,7 +10,16 @@
  *   or `CircuitHalfOpen`. Where nobody can know when a call may be admitted
  *   again, as in a hold without end, `retryAfter` is infinite.
  * - A circuit that is held open reads as open, one that is held closed as
- *   closed. `transitions` has the four edges that Effect knows.
+ *   closed. `transitions` has the four edges that Effect knows, and ends with
+ *   the scope.
+ * - Without `classify` outcomes are read as the breaker's options say.
+ *
+ * **Gotchas**
+ *
+ * - Effect's error is no refusal of this package: `Retry` retries it unless
+ *   `while` says otherwise, and a breaker around the call counts it.
+ * - Effect's breaker lets the next probe start at once after one that was
+ *   ignored; here it waits for `halfOpen.pace`.
  *
  * **Example** (Guarding an HttpClient)
  *
@@ -35,64 +44,48 @@
  * ```
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Persistence from "effect/persistence/CircuitBreaker"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Circuit from "./Circuit.ts"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
-import type * as CircuitState from "./CircuitState.ts"
+import * as CircuitState from "./CircuitState.ts"
 import * as Outcome from "./Outcome.ts"
 
 /**
  * Creates Effect's circuit breaker service from a breaker.
+ *
+ * **Details**
+ *
+ * `transitions` ends when the scope closes. The breaker itself is not closed. A
+ * consumer that falls more than 1024 transitions behind loses the oldest of
+ * them.
  */
 export const make = <I = never>(
   source: CircuitBreaker.Source<I>
-): Effect.Effect<Persistence.CircuitBreaker, never, I> =>
-  Effect.map(CircuitBreaker.breaker(source), (breaker) => {
-    const execute = <A, E, R, R2 = never>(
-      self: Effect.Effect<A, E, R>,
-      { classify, key }: ExecuteOptions<A, E, R2>
-    ): Effect.Effect<A, E | Persistence.CircuitBreakerError, R | R2> =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Effect.clockWith(Effect.succeed), (clock) => {
-          const circuit = breaker.circuit(key, clock)
-          return Effect.matchEffect(circuit.admit(restore), {
-            onFailure: (refused) => Effect.fail(toError(refused, key)),
-            onSuccess: (admission) =>
-              Effect.flatMap(Effect.exit(restore(self)), (exit) => {
-                const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-                if (classify === undefined || Cause.hasInterruptsOnly(cause)) {
-                  return Effect.andThen(circuit.settleWith<A, E>(undefined, admission)(exit) ?? Effect.void, exit)
-                }
-                const classified = Effect.suspend(() => {
-                  const outcome = classify(exit)
-                  return Effect.isEffect(outcome) ? outcome : Effect.succeed(outcome)
-                })
-                return Effect.flatMap(Effect.exit(restore(classified)), (said) => {
-                  const outcome = Exit.isSuccess(said) ? toOutcome(said.value) : Outcome.ignored
-                  return Effect.andThen(
-                    circuit.record(outcome, cause, admission) ?? Effect.void,
-                    Exit.isSuccess(said) ? exit : Effect.failCause(Cause.combine(cause, said.cause))
-                  )
-                })
-              })
-          })
-        })
-      )
-    return Persistence.CircuitBreaker.of({
-      [Persistence.TypeId]: Persistence.TypeId,
-      execute: dual(2, execute),
-      state: (key) => Effect.map(breaker.statusOf(key), ({ retryAfter, state }) => toState(state, key, retryAfter)),
-      transitions: CircuitBreaker.changes(breaker).pipe(
-        Stream.map(toTransition),
-        Stream.filter((transition) => transition !== undefined)
-      )
-    })
-  })
+): Effect.Effect<Persistence.CircuitBreaker, never, I | Scope.Scope> =>
+  Effect.flatMap(CircuitBreaker.breaker(source), (breaker) =>
+    Effect.map(endings, (onEnd) =>
+      Persistence.CircuitBreaker.of({
+        [Persistence.TypeId]: Persistence.TypeId,
+        execute: dual(2, <A, E, R, R2>(self: Effect.Effect<A, E, R>, options: ExecuteOptions<A, E, R2>) =>
+          execute(breaker, self, options)
+        ),
+        state: (key) =>
+          Effect.withFiber((fiber) =>
+            Effect.succeed(toState(breaker, key, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()))
+          ),
+        transitions: transitions(breaker, onEnd)
+      })
+    )
+  )
 
 /**
  * Provides Effect's circuit breaker service from a breaker.
@@ -106,11 +99,58 @@ interface ExecuteOptions<A, E, R2> {
     ((exit: Exit.Exit<A, E>) => Persistence.Outcome | Effect.Effect<Persistence.Outcome, never, R2>) | undefined
 }
 
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const execute = <A, E, R, R2>(
+  breaker: CircuitBreaker.CircuitBreaker,
+  self: Effect.Effect<A, E, R>,
+  { classify, key }: ExecuteOptions<A, E, R2>
+): Effect.Effect<A, E | Persistence.CircuitBreakerError, R | R2> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.withFiber((fiber) => {
+      const circuit = breaker.circuit(key, fiber.getRef(Clock.Clock))
+      return Effect.matchEffect(circuit.admit(restore), {
+        onFailure: (refused) => Effect.fail(toError(refused, key)),
+        onSuccess: (admission) =>
+          classify === undefined
+            ? Effect.onExitPrimitive(restore(self), circuit.settleWith(undefined, admission))
+            : Effect.flatMap(Effect.exit(restore(self)), settle(circuit, admission, classify, restore))
+      })
+    })
+  )
+
+// Settles the admission once, also where `classify` throws, dies or is interrupted.
+const settle =
+  <A, E, R2>(
+    circuit: Circuit.Circuit,
+    admission: Circuit.Admission,
+    classify: NonNullable<ExecuteOptions<A, E, R2>["classify"]>,
+    restore: Restore
+  ) =>
+  (exit: Exit.Exit<A, E>): Effect.Effect<A, E, R2> => {
+    const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+    const recorded = (outcome: Outcome.Outcome, result: Exit.Exit<A, E>) => {
+      const left = circuit.record(outcome, cause, admission)
+      return left === undefined ? result : Effect.andThen(left, result)
+    }
+    if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(cause)) return recorded(Outcome.ignored, exit)
+    const classified = Effect.suspend(() => {
+      const outcome = classify(exit)
+      return Effect.isEffect(outcome) ? Effect.map(outcome, toOutcome) : Effect.succeed(toOutcome(outcome))
+    })
+    return Effect.matchCauseEffect(restore(classified), {
+      onSuccess: (outcome) => recorded(outcome, exit),
+      onFailure: (thrown) => recorded(Outcome.ignored, Exit.failCause(Cause.combine(cause, thrown)))
+    })
+  }
+
+// The longest open time bounds any hint, so none is refused. A classifier that
+// TypeScript did not check may return anything.
 const toOutcome = (outcome: Persistence.Outcome): Outcome.Outcome =>
   outcome._tag === "Success"
     ? Outcome.success
     : outcome._tag === "Failure"
-      ? Outcome.failure({ retryAfter: outcome.retryAfter })
+      ? { _tag: "Failure", retryAfter: Duration.isDuration(outcome.retryAfter) ? outcome.retryAfter : undefined }
       : Outcome.ignored
 
 const toError = (refused: CircuitBreaker.CircuitOpenError, key: string): Persistence.CircuitBreakerError =>
@@ -121,29 +161,70 @@ const toError = (refused: CircuitBreaker.CircuitOpenError, key: string): Persist
         : new Persistence.CircuitOpen({ key, retryAfter: refused.retryAfter ?? Duration.infinity })
   })
 
-const toState = (
-  state: CircuitState.CircuitState,
-  key: string,
-  retryAfter: Duration.Duration = Duration.infinity
-): Persistence.State => {
+const toState = (breaker: CircuitBreaker.CircuitBreaker, key: string, now: number): Persistence.State => {
+  // A hold on the breaker is one on all keys.
+  const circuit = CircuitState.isHeld(breaker.main.current) ? breaker.main : breaker.existing(key)
+  const state = circuit?.current ?? CircuitState.initial
   switch (state._tag) {
     case "Closed":
     case "HeldClosed":
       return { _tag: "Closed", key }
     case "Open":
-      return { _tag: "Open", key, retryAfter, consecutiveOpenings: state.openings }
-    case "HeldOpen":
-      return { _tag: "Open", key, retryAfter, consecutiveOpenings: 0 }
-    case "HalfOpen":
-      return {
-        _tag: "HalfOpen",
-        key,
-        probing: state.leases.length > 0,
-        consecutiveOpenings: state.openings
-      }
+    case "HeldOpen": {
+      const until = state._tag === "Open" ? CircuitState.openUntil(state) : state.until
+      const retryAfter = until === undefined ? Duration.infinity : Duration.millis(Math.max(0, until - now))
+      return { _tag: "Open", key, retryAfter, consecutiveOpenings: state._tag === "Open" ? state.openings : 0 }
+    }
+    case "HalfOpen": {
+      const probing = CircuitState.liveLeases(state, now).length > 0
+      return { _tag: "HalfOpen", key, probing, consecutiveOpenings: state.openings }
+    }
   }
 }
 
+// Runs functions when the scope closes, until each is taken back.
+const endings: Effect.Effect<(end: () => void) => () => void, never, Scope.Scope> = /* @__PURE__ */ (() =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => ({ functions: new Set<() => void>(), ended: false })),
+      (endings) =>
+        Effect.sync(() => {
+          endings.ended = true
+          for (const end of endings.functions) end()
+        })
+    ),
+    (endings) => (end: () => void) => {
+      if (endings.ended) end()
+      else endings.functions.add(end)
+      return () => endings.functions.delete(end)
+    }
+  ))()
+
+const transitions = (
+  { listeners }: CircuitBreaker.CircuitBreaker,
+  onEnd: (end: () => void) => () => void
+): Stream.Stream<Persistence.Transition> =>
+  Stream.callback<Persistence.Transition>(
+    (queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const listener = (change: CircuitBreaker.Change) => {
+            const transition = toTransition(change)
+            if (transition !== undefined) Queue.offerUnsafe(queue, transition)
+          }
+          listeners.add(listener)
+          const takeBack = onEnd(() => Queue.endUnsafe(queue))
+          return () => {
+            listeners.delete(listener)
+            takeBack()
+          }
+        }),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      ),
+    { bufferSize: 1024, strategy: "sliding" }
+  )
+
+// The breaker's own circuit has no key.
 const toTransition = ({ from, key = "", to }: CircuitBreaker.Change): Persistence.Transition | undefined => {
   if (to._tag === "Open" && (from._tag === "Closed" || from._tag === "HalfOpen")) {
     return {

@@ -226,18 +226,18 @@ export const defaults = { defects: false, source: "fallback", name: "primary" } 
  * Error of a chain whose every source has failed.
  */
 export class FallbackExhaustedError<out E> extends Data.TaggedError("FallbackExhaustedError")<{
-  readonly failures: ReadonlyArray<FailedSource<unknown>>
-}> {
   /** Every source with its cause, in order. */
-  declare readonly failures: ReadonlyArray<FailedSource<E>>
-
-  constructor(props: { readonly failures: ReadonlyArray<FailedSource<E>> }) {
-    super(props)
-  }
-
+  readonly failures: ReadonlyArray<FailedSource<E>>
+}> {
   override get message(): string {
     const sources = this.failures.map(({ cause, source }) => `${source} (${text(cause)})`)
     return `Every source failed: ${sources.join(", ")}`
+  }
+
+  /** Error of the first source. */
+  override get cause(): unknown {
+    const [first] = this.failures
+    return first && Cause.squash(first.cause)
   }
 }
 
@@ -452,8 +452,8 @@ export const chain: {
     sources: S,
     options?: ChainOptions<Failure<S>, I, R2>
   ): Effect.Effect<Value<S>, Left<Failure<S>, I> | FallbackExhaustedError<Failure<S>>, Services<S> | R2>
-  // The overloads say what this does.
 } = (sources: Sources, options: AnyChainOptions = {}): never =>
+  // The overloads say what this does.
   inOrder(sources, resolveChain(sources, options), options, false) as never
 
 /**
@@ -490,8 +490,8 @@ export const chainServed: {
     Left<Failure<S>, I> | FallbackExhaustedError<Failure<S>>,
     Services<S> | R2
   >
-  // The overloads say what this does.
 } = (sources: Sources, options: AnyChainOptions = {}): never =>
+  // The overloads say what this does.
   inOrder(sources, resolveChain(sources, options), options, true) as never
 
 /**
@@ -604,6 +604,7 @@ const inOrder = (
 
   const failed = (
     index: number,
+    source: string,
     cause: Cause.Cause<unknown>,
     before: ReadonlyArray<FailedSource<unknown>>
   ): AnyEffect => {
@@ -611,20 +612,20 @@ const inOrder = (
     // A default can only fail with a defect, which is no failure of a source.
     if (index >= sources.length) return Effect.failCause(followedBy(cause, earlier))
     return choose(pick, cause, earlier, () => {
-      const failures = [...before, { source: all[index]!.name, cause }]
+      const failures = [...before, { source, cause }]
       const next = all[index + 1]
       return next === undefined
         ? Effect.fail(new FallbackExhaustedError({ failures }))
         : Effect.matchCauseEffect(next.effect, {
             onSuccess: (value) => serve({ source: next.name, failures }, value),
-            onFailure: (later) => failed(index + 1, later, failures)
+            onFailure: (later) => failed(index + 1, next.name, later, failures)
           })
     })
   }
 
   // A chain has a source or a default: this has been checked.
   const first = all[0]!
-  const onFailure = (cause: Cause.Cause<unknown>) => failed(0, cause, [])
+  const onFailure = (cause: Cause.Cause<unknown>) => failed(0, first.name, cause, [])
   return withSource
     ? Effect.matchCauseEffect(first.effect, {
         onSuccess: (value) => Effect.succeed({ source: first.name, failures: [], value }),

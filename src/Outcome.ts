@@ -131,34 +131,30 @@ export const hint = (error: unknown): Duration.Duration | undefined =>
  */
 export const matcher = <E>(match: ErrorMatch<E>): ((error: E) => boolean) => {
   if (typeof match === "function") return match
-  const tags = typeof match === "string" ? [match] : match
-  return (error) => hasProperty(error, "_tag") && typeof error._tag === "string" && tags.includes(error._tag)
+  const tags: ReadonlyArray<unknown> = typeof match === "string" ? [match] : match
+  return (error) => hasProperty(error, "_tag") && tags.includes(error._tag)
 }
 
 const always = () => true
-const never = () => false
 
 const classifyWith =
-  <E>(isFailure: (error: E) => boolean, isIgnored: (error: E) => boolean): Classify<unknown, E> =>
+  <E>(isFailure: (error: E) => boolean): Classify<unknown, E> =>
   (exit) => {
     if (exit._tag === "Success") return success
-    let seen = false
     for (const reason of exit.cause.reasons) {
       if (Cause.isDieReason(reason)) return plainFailure
-      if (!Cause.isFailReason(reason)) continue
-      const error = reason.error
-      seen = true
-      if (Refusal.isRefusal(error) || isIgnored(error) || !isFailure(error)) continue
-      const retryAfter = hint(error)
-      return retryAfter === undefined ? plainFailure : { _tag: "Failure", retryAfter }
+      if (Cause.isFailReason(reason) && !Refusal.isRefusal(reason.error) && isFailure(reason.error)) {
+        return { _tag: "Failure", retryAfter: hint(reason.error) }
+      }
     }
-    return seen || Cause.hasInterruptsOnly(exit.cause) ? ignored : plainFailure
+    // What is left is interruption and errors that do not count.
+    return exit.cause.reasons.length > 0 ? ignored : plainFailure
   }
 
 /**
  * Reads the outcome off an exit by the default rules.
  */
-export const classify: Classify = classifyWith(always, never)
+export const classify: Classify = classifyWith(always)
 
 /**
  * Creates the classification that the options describe.
@@ -179,10 +175,10 @@ export const classifier = <A = unknown, E = unknown>(options: Options<A, E>): Cl
   if (failureIf !== undefined) checkMatch("failureIf", failureIf)
   if (ignore !== undefined) checkMatch("ignore", ignore)
   if (failureIf === undefined && ignore === undefined) return classify
-  return classifyWith(
-    failureIf === undefined ? always : matcher(failureIf),
-    ignore === undefined ? never : matcher(ignore)
-  )
+  const isFailure = failureIf === undefined ? always : matcher(failureIf)
+  if (ignore === undefined) return classifyWith(isFailure)
+  const isIgnored = matcher(ignore)
+  return classifyWith((error) => !isIgnored(error) && isFailure(error))
 }
 
 const checkMatch = (field: string, match: unknown): void => {

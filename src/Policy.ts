@@ -402,24 +402,9 @@ export const compose = <const Policies extends ReadonlyArray<Any>>(
 /**
  * Layers of `make`. All are optional, and one that is `undefined` is not there.
  */
-export interface Slots<
-  FE = never,
-  A2 = unknown,
-  E2 = unknown,
-  R2 = unknown,
-  Tag extends string = string,
-  None extends undefined = undefined,
-  Deadline = Duration.Input,
-  RE = unknown,
-  SE = never,
-  SR = never,
-  OR = never,
-  Breaker = CircuitBreaker.Source<unknown>,
-  BE = unknown,
-  Attempt = Duration.Input
-> {
+export interface Slots<FE, A2, E2, R2, Tag extends string, Deadline, RE, SE, SR, OR, Breaker, BE, Attempt> {
   /** What answers the errors that are left. */
-  readonly fallback?: FallbackSlot<FE, A2, E2, R2, Tag> | None
+  readonly fallback?: FallbackSlot<FE, A2, E2, R2, Tag> | undefined
   /** How long everything inside the fallback may take. */
   readonly deadline?: TimeoutSlot<Deadline> | undefined
   /** When an attempt is made again. */
@@ -430,25 +415,17 @@ export interface Slots<
   readonly attemptTimeout?: TimeoutSlot<Attempt> | undefined
 }
 
-/**
- * Type of a slot that is not there.
- */
-export interface Absent {
-  readonly absent: unique symbol
-}
+// Asks for nothing, and lets the type of an argument be inferred.
+type Seen<T> = T extends never ? T : unknown
 
-type FallbackLayer<E, A2, E2, R2, Tag extends string, None> = [A2] extends [never]
-  ? GivenFallback<E, A2, E2, R2, Tag, None>
-  : unknown extends A2
-    ? GivenFallback<E, A2, E2, R2, Tag, None>
-    : [A2] extends [Absent]
-      ? Policy
-      : GivenFallback<E, A2, E2, R2, Tag, None>
-
-// One that may not be there adds all the same, and answers no error for certain.
-type GivenFallback<E, A2, E2, R2, Tag extends string, None> = [None] extends [never]
-  ? FallbackPolicy<E, A2, E2, R2, Tag>
-  : Policy<A2, E2, R2, E>
+type FallbackLayer<Given, E, A2, E2, R2, Tag extends string> = Given extends { readonly fallback?: unknown }
+  ? [Given["fallback"]] extends [undefined]
+    ? Policy
+    : [undefined] extends [Given["fallback"]]
+      ? // One that may not be there adds all the same, and answers no error for certain.
+        Policy<A2, E2, R2, E>
+      : FallbackPolicy<E, A2, E2, R2, Tag>
+  : Policy
 
 type TimeoutLayer<After> = [After] extends [undefined] ? Policy : Policy<never, Timeout.TimeoutExceededError>
 
@@ -491,12 +468,12 @@ type BreakerLayer<Breaker, E> = [Breaker] extends [undefined]
  * ```
  */
 export const make = <
+  Given = {},
   FE = unknown,
-  A2 = Absent,
+  A2 = never,
   E2 = never,
   R2 = never,
   const Tag extends string = never,
-  None extends undefined = never,
   Deadline extends Duration.Input | undefined = undefined,
   RE = unknown,
   SE = never,
@@ -504,36 +481,33 @@ export const make = <
   OR = never,
   Breaker extends CircuitBreaker.Source<unknown> | undefined = undefined,
   BE = unknown,
-  Attempt extends Duration.Input | undefined = undefined
->(
-  slots: Slots<FE, A2, E2, R2, Tag, None, Deadline, RE, SE, SR, OR, Breaker, BE, Attempt> & {
-    readonly fallback?: TakesTags<FE, Tag> &
-      Takes<
-        FallbackLayer<FE, A2, E2, R2, Tag, None>,
-        Composed<
-          [TimeoutLayer<Deadline>, Policy<never, SE, SR | OR, RE>, BreakerLayer<Breaker, BE>, TimeoutLayer<Attempt>]
-        >
-      >
-    readonly retry?: Takes<Policy<never, SE, SR | OR, RE>, Join<BreakerLayer<Breaker, BE>, TimeoutLayer<Attempt>>>
-    readonly breaker?: Takes<BreakerLayer<Breaker, BE>, TimeoutLayer<Attempt>>
-  }
-): Composed<
-  [
-    FallbackLayer<FE, A2, E2, R2, Tag, None>,
+  Attempt extends Duration.Input | undefined = undefined,
+  Stack extends ReadonlyArray<unknown> = [
+    FallbackLayer<Given, FE, A2, E2, R2, Tag>,
     TimeoutLayer<Deadline>,
     Policy<never, SE, SR | OR, RE>,
     BreakerLayer<Breaker, BE>,
     TimeoutLayer<Attempt>
   ]
-> => fromParts(slotParts(slots))
+>(
+  slots: Slots<FE, A2, E2, R2, Tag, Deadline, RE, SE, SR, OR, Breaker, BE, Attempt> &
+    Seen<Given> & {
+      readonly fallback?: TakesTags<FE, Tag> & TakeAll<Stack>[0]
+      readonly retry?: TakeAll<Stack>[2]
+      readonly breaker?: TakeAll<Stack>[3]
+    }
+): Composed<Stack> => fromParts(slotParts(slots))
 
-type AnySlots = { readonly [Slot in keyof Slots]?: unknown }
+const slotNames = ["fallback", "deadline", "retry", "breaker", "attemptTimeout"] as const
+
+type AnySlots = { readonly [Slot in (typeof slotNames)[number]]?: unknown }
 
 // In the canonical order.
 const slotParts = (slots: AnySlots): ReadonlyArray<Part> => {
-  Rules.keys("Policy", { ...slots }, ["fallback", "deadline", "retry", "breaker", "attemptTimeout"])
+  if (typeof slots !== "object" || slots === null) Rules.reject("Policy", "slots", slots, "an object")
+  Rules.keys("Policy", { ...slots }, slotNames)
   // Each function checks what it is given, whatever the type.
-  const part = (slot: keyof Slots, short: string, build: (given: never) => Part): ReadonlyArray<Part> => {
+  const part = (slot: keyof AnySlots, short: string, build: (given: never) => Part): ReadonlyArray<Part> => {
     const given = slots[slot]
     if (given === undefined) return []
     try {

@@ -29,17 +29,17 @@ const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "fie
   return assert.fail("no error was thrown")
 }
 
-/** Runs an effect in a span, and returns its exit and the attributes of the span. */
+/** Runs an effect in a span, and returns the attributes of the span. */
 const spanned = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.gen(function* () {
-    let span: Tracer.Span | undefined
-    const exit = yield* Effect.currentSpan.pipe(
-      Effect.tap((current) => Effect.sync(() => (span = current))),
+    const spans: Array<Tracer.Span> = []
+    yield* Effect.currentSpan.pipe(
+      Effect.tap((span) => Effect.sync(() => spans.push(span))),
       Effect.andThen(effect),
       Effect.withSpan("outer"),
       Effect.exit
     )
-    return [exit, Object.fromEntries(span!.attributes)] as const
+    return spans.map((span) => Object.fromEntries(span.attributes))
   })
 
 /** An effect that counts how often it was run. */
@@ -295,17 +295,16 @@ describe("Fallback.orElseSucceed", () => {
 describe("Fallback.chain", () => {
   it.effect("succeeds with the first source that does, and tries none after it", () =>
     Effect.gen(function* () {
-      const sources = [counted(fails("no")), counted(Effect.succeed("backup")), counted(Effect.succeed("cache"))]
+      const primary = counted(fails("no"))
+      const backup = counted(Effect.succeed("backup"))
+      const cache = counted(Effect.succeed("cache"))
       const value = yield* Fallback.chain([
-        Fallback.source("primary", sources[0]!.effect),
-        Fallback.source("backup", sources[1]!.effect),
-        Fallback.source("cache", sources[2]!.effect)
+        Fallback.source("primary", primary.effect),
+        Fallback.source("backup", backup.effect),
+        Fallback.source("cache", cache.effect)
       ])
       assert.strictEqual(value, "backup")
-      assert.deepStrictEqual(
-        sources.map((source) => source.calls.count),
-        [1, 1, 0]
-      )
+      assert.deepStrictEqual([primary.calls.count, backup.calls.count, cache.calls.count], [1, 1, 0])
     })
   )
 
@@ -369,6 +368,7 @@ describe("Fallback.chain", () => {
         error.message,
         "Every source failed: primary (Unavailable: db1 is unavailable), backup (no; really), cache (NotFound)"
       )
+      assert.strictEqual(error.cause, unavailable)
     })
   )
 
@@ -679,7 +679,7 @@ describe("the attribute of the current span", () => {
   for (const [name, effect, attributes] of cases) {
     it.effect(name, () =>
       Effect.gen(function* () {
-        assert.deepStrictEqual((yield* spanned(effect))[1], attributes)
+        assert.deepStrictEqual(yield* spanned(effect), [attributes])
       })
     )
   }

@@ -63,6 +63,11 @@ describe("LastCalls", () => {
     })
   }
 
+  it("keeps one bit a call", () => {
+    assert.strictEqual(new Window.LastCalls(1024)["bits"].byteLength, 128)
+    assert.strictEqual(new Window.LastCalls(1025)["bits"].byteLength, 132)
+  })
+
   it.prop(
     "agrees with an array of the last calls",
     { size: between(1, 100), values: hits },

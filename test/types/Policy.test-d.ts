@@ -420,11 +420,9 @@ describe("compose", () => {
     Policy.compose(forA, timeout)
     // @ts-expect-error it gets the CircuitOpenError
     Policy.compose(timeout, forA, Policy.identity, guard)
+    const forAnswerOfA = Policy.fallback((error: A) => Effect.succeed(error.a))
     // @ts-expect-error it gets the AnswerError
-    Policy.compose(
-      Policy.fallback((error: A) => Effect.succeed(error.a)),
-      answer
-    )
+    Policy.compose(forAnswerOfA, answer)
     expectTypeOf(Policy.compose(timeout, forA)).toEqualTypeOf<Policy.Policy<never, TimedOut, never, A>>()
     type Misfit = Parameters<typeof Policy.compose<[typeof forA, typeof timeout]>>
     expectTypeOf<Misfit[0]>().toExtend<Policy.DoesNotTake<TimedOut>>()
