@@ -35,9 +35,9 @@ const bytesInFlight = (effect: Effect.Effect<unknown, unknown>): Promise<number>
   return medianOf(() =>
     Effect.runPromise(
       Effect.gen(function* () {
-        const fibers: Array<Fiber.Fiber<unknown, unknown>> = new Array(count)
+        const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
         const before = collect()
-        for (let i = 0; i < count; i++) fibers[i] = yield* Effect.forkChild(effect, { startImmediately: true })
+        for (let i = 0; i < count; i++) fibers.push(yield* Effect.forkChild(effect, { startImmediately: true }))
         const bytes = (collect() - before) / count
         yield* Fiber.interruptAll(fibers)
         return bytes

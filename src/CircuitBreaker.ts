@@ -433,7 +433,7 @@ export interface ProtectOptions<in A, in E> extends KeyOptions, Outcome.Options<
  *   const search = (tenant: string) =>
  *     Effect.fail(`${tenant} failed`).pipe(
  *       CircuitBreaker.protect(breaker, { key: tenant, orElse: () => Effect.succeed("no results") }),
- *       Effect.merge
+ *       Effect.catch((error) => Effect.succeed(error))
  *     )
  *   return [yield* search("acme"), yield* search("acme"), yield* search("globex")]
  * })

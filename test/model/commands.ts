@@ -57,10 +57,10 @@ const trip: Arbitrary.Arbitrary<ReadonlyArray<Trip>> = Arbitrary.all({
 
 const policy: Arbitrary.Arbitrary<Policy> = Arbitrary.all({
   trip,
-  lengths: one([1, 3]),
+  lengths: one([1, 3, 3]),
   probes: one([1, 1, 2, 3]),
-  needed: one([1, 1, 2, 3]),
-  spare: one([0, 0, 1, 2]),
+  needed: one([1, 1, 2, 2, 3]),
+  spare: one([0, 0, 1, 2, 3]),
   dryRun: one([false, false, false, false, true])
 }).pipe(
   Arbitrary.map(({ dryRun, lengths, needed, probes, spare, trip }) => ({
@@ -85,9 +85,9 @@ const waits = [
 
 const kinds = {
   Admit: 30,
-  Settle: 32,
+  Settle: 34,
   Wait: 26,
-  Hold: 5,
+  Hold: 4,
   Release: 3,
   Reset: 2
 } as const
@@ -98,7 +98,7 @@ const command: Arbitrary.Arbitrary<Command> = Arbitrary.all({
     Object.entries(kinds).flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind as keyof typeof kinds))
   ),
   pick: one([0, 0, 0, 0, 1, 2, 5]),
-  outcome: one(["Success", "Success", "Success", "Failure", "Failure", "Failure", "Failure", "Ignored"]),
+  outcome: one(["Success", "Success", "Success", "Failure", "Failure", "Failure", "Failure", "Failure", "Ignored"]),
   hint: one([0, 0, 0, 6 * unit, 20 * unit]),
   wait: one(waits),
   as: one(["HeldOpen", "HeldClosed"]),
