@@ -50,6 +50,7 @@ import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
 import { hasProperty, type Refinement } from "effect/Predicate"
 import type { ExcludeTag, ExtractTag, Tags } from "effect/Types"
+import * as Combinator from "./Combinator.ts"
 import * as Rules from "./Options.ts"
 
 /**
@@ -342,7 +343,7 @@ export const orElse: {
     f: (error: NoInfer<Chosen<E, I>>) => Effect.Effect<A2, E2, R2>,
     options: IfOptions<I>
   ): Effect.Effect<A | A2, Left<E, I> | E2, R | R2>
-} = /* @__PURE__ */ dual((f: (failure: unknown) => AnyEffect, options?: AnyOptions) => {
+} = /* @__PURE__ */ Combinator.make((f: (failure: unknown) => AnyEffect, options?: AnyOptions) => {
   checkFunction("orElse", f)
   return answer(f, options)
 })
@@ -389,7 +390,7 @@ export const orElseSucceed: {
     f: (error: NoInfer<Chosen<E, I>>) => A2,
     options: IfOptions<I>
   ): Effect.Effect<A | A2, Left<E, I>, R>
-} = /* @__PURE__ */ dual((f: (failure: unknown) => unknown, options?: AnyOptions) => {
+} = /* @__PURE__ */ Combinator.make((f: (failure: unknown) => unknown, options?: AnyOptions) => {
   checkFunction("orElseSucceed", f)
   return answer((failure) => Effect.succeed(f(failure)), options)
 })
@@ -538,7 +539,7 @@ export const chainTo: {
     sources: S,
     options?: ChainOptions<E | Failure<S>, I, R2> & FirstOptions
   ): Effect.Effect<A | Value<S>, Left<E | Failure<S>, I> | FallbackExhaustedError<E | Failure<S>>, R | Services<S> | R2>
-} = /* @__PURE__ */ dual((sources: Sources, options: AnyChainOptions & FirstOptions = {}) => {
+} = /* @__PURE__ */ Combinator.make((sources: Sources, options: AnyChainOptions & FirstOptions = {}) => {
   const name = Rules.name("Fallback", "name", options.name ?? defaults.name)
   const settings = resolveChain(sources, options, name)
   return (self: AnyEffect) => inOrder([{ name, effect: self }, ...sources], settings, options, false)
@@ -713,14 +714,3 @@ const checkFunction = (field: string, f: unknown, rule = "a function"): void => 
 
 const boolean = (field: string, value: boolean): boolean =>
   typeof value === "boolean" ? value : Rules.reject("Fallback", field, value, "true or false")
-
-/**
- * Makes a combinator of both styles that checks its options when it is built:
- * `dual` of Effect would check them when the effect arrives.
- */
-function dual(build: (...args: ReadonlyArray<never>) => (self: Effect.Effect<never>) => AnyEffect): never {
-  const combinator = (...args: ReadonlyArray<never>) =>
-    Effect.isEffect(args[0]) ? build(...args.slice(1))(args[0]) : build(...args)
-  // The overloads where it is used say what it does.
-  return combinator as never
-}

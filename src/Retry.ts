@@ -63,6 +63,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Backoff from "./Backoff.ts"
+import * as Combinator from "./Combinator.ts"
 import * as Rules from "./Options.ts"
 import * as Refusal from "./Refusal.ts"
 
@@ -496,14 +497,11 @@ type Kind = "retry" | "retryOrExhausted" | "retryUntil"
  * Creates the data-first and data-last forms of a combinator. `dual` would check
  * the options of the latter at each effect, and only then.
  */
-function combinator(kind: Kind) {
-  // The overloads of each combinator say how the types of effect and options go together.
-  return (...args: ReadonlyArray<unknown>): never => {
-    const [self, options] = args
-    if (Effect.isEffect(self)) return attempts(self, resolve(options, kind), kind) as never
-    const plan = resolve(self, kind)
-    return ((self: AnyEffect) => attempts(self, plan, kind)) as never
-  }
+function combinator(kind: Kind): never {
+  return Combinator.make((options?: unknown) => {
+    const plan = resolve(options, kind)
+    return (self: AnyEffect) => attempts(self, plan, kind)
+  })
 }
 
 const attempts = (self: AnyEffect, plan: Plan, kind: Kind): AnyEffect =>

@@ -48,6 +48,7 @@ import * as Fiber from "effect/Fiber"
 import { hasProperty } from "effect/Predicate"
 import type * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
+import * as Combinator from "./Combinator.ts"
 import * as Rules from "./Options.ts"
 
 /**
@@ -138,7 +139,7 @@ export const timeout: {
     after: Duration.Input | Options,
     details?: Details
   ): Effect.Effect<A, E | TimeoutExceededError, R>
-} = /* @__PURE__ */ dual((after: Duration.Input | Options, details?: Details) => {
+} = /* @__PURE__ */ Combinator.make((after: Duration.Input | Options, details?: Details) => {
   const settings = resolve(after, details)
   return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | TimeoutExceededError, R> =>
     within(self, settings.after, (late) =>
@@ -181,7 +182,7 @@ export const orElse: {
     f: (error: TimeoutExceededError) => Effect.Effect<A2, E2, R2>,
     details?: Details
   ): Effect.Effect<A | A2, E | E2, R | R2>
-} = /* @__PURE__ */ dual(
+} = /* @__PURE__ */ Combinator.make(
   <A2, E2, R2>(
     after: Duration.Input | Options,
     f: (error: TimeoutExceededError) => Effect.Effect<A2, E2, R2>,
@@ -228,7 +229,7 @@ export const orElseSucceed: {
     f: (error: TimeoutExceededError) => A2,
     details?: Details
   ): Effect.Effect<A | A2, E, R>
-} = /* @__PURE__ */ dual(
+} = /* @__PURE__ */ Combinator.make(
   <A2>(after: Duration.Input | Options, f: (error: TimeoutExceededError) => A2, details?: Details) => {
     if (typeof f !== "function") Rules.reject("Timeout", "orElseSucceed", f, "a function")
     return orElse(after, (error) => Effect.succeed(f(error)), details)
@@ -329,16 +330,3 @@ const nextTurn = (scheduler: Scheduler.Scheduler, task: () => void): void => {
  */
 const lateReasons = <A, E>(exit: Exit.Exit<A, E>): ReadonlyArray<Cause.Reason<E>> =>
   exit._tag === "Success" ? [] : exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))
-
-/**
- * Makes a combinator of both styles that checks its options when it is built:
- * `dual` of Effect would check them when the effect arrives.
- */
-function dual(
-  build: (...args: ReadonlyArray<never>) => (self: Effect.Effect<never>) => Effect.Effect<unknown, unknown, unknown>
-): never {
-  const combinator = (...args: ReadonlyArray<never>) =>
-    Effect.isEffect(args[0]) ? build(...args.slice(1))(args[0]) : build(...args)
-  // The overloads where it is used say what it does.
-  return combinator as never
-}
