@@ -75,9 +75,13 @@ export class CircuitOpenError extends Data.TaggedError("CircuitOpenError")<Circu
     const by = this.by === undefined ? "" : ` by ${this.by}`
     const why = this.reason === undefined ? "" : `: ${this.reason}`
     const when = this.retryAfterMillis === undefined ? "" : ` (next call in ${this.retryAfterMillis} ms)`
-    return this.state === "HeldOpen"
-      ? `Circuit ${circuit} is held open${by}${why}${when}`
-      : `Circuit ${circuit} is ${this.state === "Open" ? "open" : "half-open and its probes are taken"}${why}${when}`
+    const state =
+      this.state === "HeldOpen"
+        ? `held open${by}`
+        : this.state === "Open"
+          ? "open"
+          : `half-open and ${when === "" ? "its probes are taken" : "waits before the next probe"}`
+    return `Circuit ${circuit} is ${state}${why}${when}`
   }
 }
 

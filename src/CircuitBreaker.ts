@@ -312,7 +312,13 @@ const open = (
     const registry = Context.getOrUndefined(fiber.context, CircuitBreakers.CircuitBreakers)
     return registry === undefined
       ? Effect.acquireRelease(Effect.sync(build), (breaker) => Effect.sync(() => breaker.close()))
-      : registry.register(name, settings, build)
+      : Effect.tap(registry.register(name, settings, build), (breaker) =>
+          breaker.store === store
+            ? Effect.void
+            : Effect.die(
+                new CircuitBreakers.BreakerConflictError({ breaker: name, differences: ["store: another one"] })
+              )
+        )
   })
 
 /**

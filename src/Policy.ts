@@ -217,7 +217,7 @@ export type FallbackPolicy<E, A2, E2, R2, Tag extends string> = [Tag] extends [n
  */
 export const fallback = <E, A2, E2, R2, const Tag extends string = never>(
   orElse: FallbackSlot<E, A2, E2, R2, Tag> & TakesTags<E, Tag>
-): FallbackPolicy<E, A2, E2, R2, Tag> => fromParts([fallbackPart(orElse)])
+): NoInfer<FallbackPolicy<E, A2, E2, R2, Tag>> => fromParts([fallbackPart(orElse)])
 
 const fallbackPart = (slot: FallbackSlot<never, unknown, unknown, unknown, string>): Part => {
   const { orElse, ...given } = typeof slot === "object" && slot !== null ? slot : { orElse: slot }
@@ -260,7 +260,7 @@ export const timeout = (after: Duration.Input | Timeout.Options): Policy<never, 
  */
 export const retry = <E = unknown, SE = never, SR = never, OR = never>(
   options: Retry.Options<E, SE, SR, OR> = {}
-): Policy<never, SE, SR | OR, E> =>
+): NoInfer<Policy<never, SE, SR | OR, E>> =>
   // The result says which errors the options take and add.
   fromParts([retryPart(options as Retry.Options)])
 
@@ -292,7 +292,7 @@ export type BreakerSlot<B, E = unknown> = B | (CircuitBreaker.ProtectOptions<unk
  */
 export const circuitBreaker = <I = never, E = unknown>(
   breaker: BreakerSlot<CircuitBreaker.Source<I>, E>
-): Policy<never, CircuitBreaker.CircuitOpenError, I, E> =>
+): NoInfer<Policy<never, CircuitBreaker.CircuitOpenError, I, E>> =>
   // The result says which errors the options take.
   fromParts([breakerPart(breaker as BreakerSlot<CircuitBreaker.Source<I>>)])
 

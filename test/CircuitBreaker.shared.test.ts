@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
@@ -370,6 +370,30 @@ describe("the store", () => {
         assert.deepStrictEqual(attached(), ["api"])
       }).pipe(Effect.scoped, Effect.provide(registry), Effect.provideService(CircuitStore.CircuitStore, store))
       assert.deepStrictEqual(attached(), [])
+    })
+  )
+
+  it.effect("of one name is one: a local breaker and a shared one, or two stores, are a conflict", () =>
+    Effect.gen(function* () {
+      const [one, two] = [slowStore(Effect.void, CircuitState.initial), slowStore(Effect.void, CircuitState.initial)]
+      const local = CircuitBreaker.make("api", quick)
+      const shared = (store: CircuitStore.CircuitStore["Service"]) =>
+        Effect.provideService(CircuitBreaker.makeShared("api", quick), CircuitStore.CircuitStore, store)
+      for (const [first, second] of [
+        [local, shared(one.store)],
+        [shared(one.store), local],
+        [shared(one.store), shared(two.store)]
+      ] as const) {
+        yield* Effect.gen(function* () {
+          const breaker = yield* first
+          const exit = yield* Effect.exit(Effect.scoped(second))
+          assert.isTrue(
+            Exit.isFailure(exit) &&
+              String(Cause.squash(exit.cause)).includes(`Two breakers are named "api" and differ in store: another one`)
+          )
+          assert.strictEqual(yield* CircuitBreakers.get("api"), breaker)
+        }).pipe(Effect.scoped, Effect.provide(CircuitBreakers.layer))
+      }
     })
   )
 })

@@ -428,6 +428,26 @@ describe("compose", () => {
     expectTypeOf<Misfit[0]>().toExtend<Policy.DoesNotTake<TimedOut>>()
   })
 
+  it("leaves the types of policies that are made in place as they are", () => {
+    expectTypeOf(
+      Policy.compose(
+        Policy.fallback({ orElse: () => cached, if: "A" }),
+        Policy.retry({ while: ["A", "Z"] }),
+        Policy.circuitBreaker({ source: Payments, ignore: "A" }),
+        Policy.make({ retry: { while: "A" }, fallback: { orElse: () => cached, if: "B" } })
+      )
+    ).toEqualTypeOf<Policy.Policy<string, Refused | AnswerError, Payments | Cache, unknown, "A" | "B">>()
+    const list: ReadonlyArray<Policy.Any> = [
+      Policy.fallback({ orElse: (error) => Effect.succeed(error), if: "A" }),
+      Policy.retry({ while: "A" }),
+      Policy.circuitBreaker({ source: Payments, ignore: (error) => error === 1 }),
+      Policy.make({ retry: { while: "A" }, fallback: { orElse: () => cached, if: "B" } })
+    ]
+    expectTypeOf(list[0]).toEqualTypeOf<Policy.Any | undefined>()
+    Policy.describe(Policy.retry({ while: "A" }))
+    Policy.describe(Policy.make({ retry: { while: "A" } }))
+  })
+
   it("takes a list whose length is not known", () => {
     const list: ReadonlyArray<typeof timeout | typeof guard> = [timeout, guard]
     expectTypeOf(Policy.compose(...list)).toEqualTypeOf<Policy.Policy<never, TimedOut | Refused, Payments>>()

@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Duration, Effect, Equal, Exit } from "effect"
+import { inspect } from "node:util"
+import * as Circuit from "../src/Circuit.ts"
+import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as Outcome from "../src/Outcome.ts"
+import * as Refusal from "../src/Refusal.ts"
+import { due, make, opened, quick, refused } from "./support/circuits.ts"
+
+const details: Circuit.CircuitOpenDetails = {
+  breaker: "api",
+  key: undefined,
+  state: "Open",
+  since: 5,
+  reason: "5 consecutive failures",
+  by: undefined,
+  retryAfterMillis: 250
+}
+
+describe("CircuitOpenError", () => {
+  const messages: ReadonlyArray<[Partial<Circuit.CircuitOpenDetails>, string]> = [
+    [{}, `Circuit "api" is open: 5 consecutive failures (next call in 250 ms)`],
+    [{ key: "tenant" }, `Circuit "api" (tenant) is open: 5 consecutive failures (next call in 250 ms)`],
+    [{ key: "" }, `Circuit "api" () is open: 5 consecutive failures (next call in 250 ms)`],
+    [{ reason: undefined, retryAfterMillis: undefined }, `Circuit "api" is open`],
+    [{ retryAfterMillis: 0 }, `Circuit "api" is open: 5 consecutive failures (next call in 0 ms)`],
+    [
+      { state: "HalfOpen", retryAfterMillis: undefined },
+      `Circuit "api" is half-open and its probes are taken: 5 consecutive failures`
+    ],
+    [
+      { state: "HalfOpen" },
+      `Circuit "api" is half-open and waits before the next probe: 5 consecutive failures (next call in 250 ms)`
+    ],
+    [{ state: "HeldOpen", reason: undefined, retryAfterMillis: undefined }, `Circuit "api" is held open`],
+    [
+      { state: "HeldOpen", by: "ada", reason: "maintenance" },
+      `Circuit "api" is held open by ada: maintenance (next call in 250 ms)`
+    ]
+  ]
+  for (const [partial, message] of messages) {
+    it(message, () => {
+      assert.strictEqual(new Circuit.CircuitOpenError({ ...details, ...partial }).message, message)
+    })
+  }
+
+  it("derives when it opened and how long to wait", () => {
+    const error = (partial: Partial<Circuit.CircuitOpenDetails>) =>
+      new Circuit.CircuitOpenError({ ...details, ...partial })
+    assert.deepStrictEqual([error({}).openedAt, error({}).retryAfter], [5, Duration.millis(250)])
+    assert.deepStrictEqual(error({ retryAfterMillis: 0 }).retryAfter, Duration.zero)
+    assert.isUndefined(error({ retryAfterMillis: undefined }).retryAfter)
+    assert.strictEqual(error({ state: "HeldOpen" }).openedAt, 5)
+    assert.isUndefined(error({ state: "HalfOpen" }).openedAt)
+  })
+
+  it.effect("as a circuit makes it is as a constructor makes it, but for its stack", () =>
+    Effect.gen(function* () {
+      const { succeed } = yield* opened()
+      const made = refused(yield* succeed)
+      const constructed = new Circuit.CircuitOpenError({
+        ...details,
+        since: 0,
+        reason: "1 consecutive failures, the last with boom",
+        retryAfterMillis: 10_000
+      })
+      assert.deepStrictEqual({ ...made }, { ...constructed })
+      assert.instanceOf(made, Circuit.CircuitOpenError)
+      assert.instanceOf(made, CircuitBreaker.CircuitOpenError)
+      assert.instanceOf(made, Error)
+      assert.strictEqual(made.name, "CircuitOpenError")
+      assert.strictEqual(made.message, constructed.message)
+      assert.strictEqual(String(made), String(constructed))
+      assert.isTrue(Refusal.isRefusal(made) && Refusal.isRefusal(constructed))
+      assert.isTrue(Equal.equals(made, made))
+      assert.isUndefined(made.stack)
+    })
+  )
+
+  it.effect("can be printed, logged, written as JSON and thrown", () =>
+    Effect.gen(function* () {
+      const { exit, succeed } = yield* opened()
+      const error = refused(yield* succeed)
+      assert.include(inspect(error), "CircuitOpenError")
+      assert.include(Cause.pretty(Cause.fail(error)), error.message)
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(error)), {
+        _tag: "CircuitOpenError",
+        breaker: "api",
+        state: "Open",
+        since: 0,
+        reason: "1 consecutive failures, the last with boom",
+        retryAfterMillis: 10_000
+      })
+      const thrown = yield* Effect.promise(() =>
+        Effect.runPromise(Effect.fail(error)).then(
+          () => assert.fail("it did not reject"),
+          (rejected: unknown) => rejected
+        )
+      )
+      assert.include(String(thrown), error.message)
+      // An error of this kind is an effect that fails with itself.
+      assert.deepStrictEqual(yield* Effect.exit(error), Exit.fail(error))
+      // And what another call fails with may be one.
+      assert.strictEqual(refused(yield* exit(Effect.void)).breaker, "api")
+    })
+  )
+})
+
+describe("what a breaker of a fleet of services is asked", () => {
+  it.effect("a circuit reports how many calls are under way", () =>
+    Effect.gen(function* () {
+      const { begin, breaker } = yield* make(quick)
+      const calls = [yield* begin, yield* begin, yield* begin]
+      assert.strictEqual(breaker.main.inFlight, 3)
+      for (const [i, call] of calls.entries()) {
+        yield* i === 0 ? call.end(Exit.succeed(1)) : i === 1 ? call.end(Exit.fail("boom")) : call.interrupt
+        assert.strictEqual(breaker.main.inFlight, 2 - i)
+      }
+    })
+  )
+
+  it.effect("admit and record are the two steps of a call", () =>
+    Effect.gen(function* () {
+      const { breaker, state } = yield* due()
+      const admission = yield* Effect.uninterruptibleMask((restore) => breaker.main.admit(restore))
+      assert.deepStrictEqual(admission, { generation: 2, permit: 1, start: 10_000 })
+      const refusal = yield* Effect.flip(Effect.uninterruptibleMask((restore) => breaker.main.admit(restore)))
+      assert.strictEqual(refusal.state, "HalfOpen")
+      yield* breaker.main.record(Outcome.success, Cause.empty, admission) ?? Effect.void
+      assert.strictEqual(yield* state, "Closed")
+    })
+  )
+})
