@@ -199,7 +199,8 @@ export interface Status {
  * **Details**
  *
  * `permit` is 0 for a call through a closed circuit, above for a probe, and -1
- * for a call that only a dry run admitted.
+ * for a call whose outcome moves nothing: one that only a dry run admitted, or
+ * one with a key that went through the breaker's own circuit.
  */
 export interface Admission {
   readonly generation: number
@@ -301,10 +302,12 @@ export class Circuit implements CircuitStore.Cell {
    * **Details**
    *
    * Run it where interruption is off; `restore` lets a wait for the store be
-   * interrupted. Every admission must be settled.
+   * interrupted. `key` is the one that the call has. Every admission must be
+   * settled.
    */
   admit(
-    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    key: string | undefined = this.key
   ): Effect.Effect<Admission, CircuitOpenError> {
     return Effect.withFiber((fiber) => {
       const { settings, store } = this.breaker
@@ -316,12 +319,14 @@ export class Circuit implements CircuitStore.Cell {
       const { current } = this
       const [next, answer] = step(current, now)
       // What changes nothing is no question for the store.
-      if (next === current) return this.admitted({ before: current, after: current, answer }, now)
+      if (next === current) return this.admitted({ before: current, after: current, answer }, now, key)
       const trouble = this.troubles()
       // One question at a time: an open time that ends is no rush to the store.
-      if (trouble.asking) return this.admitted({ before: current, after: current, answer: { _tag: "Refused" } }, now)
+      if (trouble.asking) {
+        return this.admitted({ before: current, after: current, answer: { _tag: "Refused" } }, now, key)
+      }
       const applied = store.update(this, now, step)
-      if (isSuccess(applied)) return this.admitted(applied.value, now)
+      if (isSuccess(applied)) return this.admitted(applied.value, now, key)
       trouble.asking = true
       const question = Effect.ensuring(
         applied,
@@ -336,7 +341,7 @@ export class Circuit implements CircuitStore.Cell {
           Effect.onInterrupt(restore(Fiber.join(asked)), () =>
             Effect.forkDetach(
               Effect.flatMap(Fiber.join(asked), (late) =>
-                Effect.flatMap(Effect.option(this.admitted(late, now)), (admission) =>
+                Effect.flatMap(Effect.option(this.admitted(late, now, key)), (admission) =>
                   admission._tag === "Some"
                     ? (this.record(Outcome.ignored, Cause.empty, admission.value) ?? Effect.void)
                     : Effect.void
@@ -344,7 +349,7 @@ export class Circuit implements CircuitStore.Cell {
               )
             )
           ),
-          (answer) => this.admitted(answer, now)
+          (answer) => this.admitted(answer, now, key)
         )
       )
     })
@@ -352,14 +357,15 @@ export class Circuit implements CircuitStore.Cell {
 
   private admitted(
     { after, answer, before }: CircuitStore.Applied<CircuitState.Decision>,
-    start: number
+    start: number,
+    key: string | undefined
   ): Effect.Effect<Admission, CircuitOpenError> {
     const report = this.report(before, after)
     let decided: Exit.Exit<Admission, CircuitOpenError>
     if (answer._tag === "Admitted") {
       if (this.counting !== this.current && this.current._tag === "Closed") this.count()
       this.calls++
-      decided = Exit.succeed({ generation: answer.generation, permit: answer.permit, start })
+      decided = Exit.succeed({ generation: answer.generation, permit: key === this.key ? answer.permit : -1, start })
     } else {
       this.troubles().refused++
       if (this.breaker.settings.dryRun) {

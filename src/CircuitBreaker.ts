@@ -139,7 +139,9 @@ export interface HalfOpenOptions {
  * **Details**
  *
  * A circuit that is open, half-open, held or in use is not forgotten, so there
- * may be more than `max` while there are as many of those.
+ * may be more than `max` while there are as many of those. It may be once nobody
+ * has asked for it for `idleFor` after its open time, its pace or its hold was
+ * over.
  */
 export interface KeysOptions {
   /** Circuits that are kept; beyond, the least recently used are forgotten. Default: 10 000. */
@@ -271,8 +273,10 @@ const delays =
  *
  * **Details**
  *
- * It is registered for as long as the scope is open where `CircuitBreakers` is
- * in the context. Throws an `InvalidOptionError` for a bad option.
+ * Where `CircuitBreakers` is in the context, it is registered for as long as the
+ * scope is open: the same name with the same options is the same breaker, and
+ * with others it dies with a `BreakerConflictError`. Throws an
+ * `InvalidOptionError` for a bad option.
  */
 export const make = (name: string, options?: Options): Effect.Effect<CircuitBreaker, never, Scope.Scope> =>
   open(Rules.name(module, "name", name), resolve(options), CircuitStore.local, false)
@@ -532,7 +536,7 @@ const Protected = /* @__PURE__ */ (() => {
         if (refused !== undefined) return guard.orElse === undefined ? Exit.fail(refused) : guard.orElse(refused)
       }
       return Effect.uninterruptibleMask((restore) =>
-        Effect.matchEffect(circuit.admit(restore), {
+        Effect.matchEffect(circuit.admit(restore, guard.key), {
           onFailure: (refused) => (guard.orElse === undefined ? Exit.fail(refused) : restore(guard.orElse(refused))),
           onSuccess: (admission) => Effect.onExitPrimitive(restore(self), circuit.settleWith(guard.classify, admission))
         })
@@ -597,7 +601,7 @@ export const permit = <I = never>(
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
       const circuit = find(source, fiber).circuit(options?.key, fiber.getRef(Clock.Clock))
-      return Effect.flatMap(circuit.admit(restore), (admission) => {
+      return Effect.flatMap(circuit.admit(restore, options?.key), (admission) => {
         let settled = false
         const once = (settle: () => Effect.Effect<void> | undefined): Effect.Effect<void> =>
           Effect.suspend(() => {
@@ -622,6 +626,10 @@ export const permit = <I = never>(
 
 /**
  * Returns what a circuit is and has done.
+ *
+ * **Details**
+ *
+ * While the breaker is held, the state of every key is that hold.
  */
 export const status = <I = never>(source: Source<I>, options?: KeyOptions): Effect.Effect<Status, never, I> =>
   Effect.withFiber((fiber) => find(source, fiber).statusOf(options?.key))

@@ -62,12 +62,13 @@ export class UnknownBreakerError extends Data.TaggedError("UnknownBreakerError")
 }
 
 /**
- * Defect of two breakers that share a name and differ in their options.
+ * Defect of two breakers that share a name and differ in their options, or in
+ * their store.
  */
 export class BreakerConflictError extends Data.TaggedError("BreakerConflictError")<{
   /** Name of both. */
   readonly breaker: string
-  /** Options that differ, each as `option: this | that`. */
+  /** What differs, each as `option: this | that`. */
   readonly differences: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -84,7 +85,8 @@ export class BreakerConflictError extends Data.TaggedError("BreakerConflictError
  *   is none. It stays until the scope closes. Other settings under the same name
  *   die with a `BreakerConflictError`.
  * - `subscribe` calls a function for each change of any breaker, also of those
- *   that come later, until the returned function is called.
+ *   that come later, until the returned function is called. The function must
+ *   not throw: the call that made the change would die of it.
  */
 export class CircuitBreakers extends Context.Service<
   CircuitBreakers,

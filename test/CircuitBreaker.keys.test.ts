@@ -62,6 +62,27 @@ describe("circuits of keys", () => {
     })
   )
 
+  both("a call with a key that goes through the breaker's own circuit, because that is held, moves nothing there", () =>
+    Effect.gen(function* () {
+      const { breaker, state, status } = yield* make(quick)
+      const a = caller(breaker, { key: "a" })
+      for (const call of [
+        a.fail,
+        Effect.scoped(Effect.flatMap(CircuitBreaker.permit(breaker, { key: "a" }), (permit) => permit.fail()))
+      ]) {
+        yield* CircuitBreaker.holdClosed(breaker, { for: "1 minute" })
+        yield* call
+        yield* TestClock.adjust("1 minute")
+        // The first call after the hold ends it.
+        yield* call
+        assert.strictEqual(yield* state, "Closed")
+      }
+      assert.deepStrictEqual([(yield* status).counts.failures, (yield* status).inFlight], [4, 0])
+      yield* a.fail
+      assert.deepStrictEqual([yield* state, yield* a.state], ["Closed", "Open"])
+    })
+  )
+
   both("reset and release without a key are for all circuits", () =>
     Effect.gen(function* () {
       const { breaker, fail, state } = yield* make(quick)

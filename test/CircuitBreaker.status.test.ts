@@ -174,7 +174,7 @@ describe("changes", () => {
   const names = (changes: Iterable<CircuitBreaker.Change>) =>
     [...changes].map(({ from, key, name, to }) => [name, key, from._tag, to._tag])
 
-  both("P4 on_status_change(old, new): every edge, in order, to every subscriber", () =>
+  both("P1 observability, P4 on_status_change(old, new): every edge, in order, to every subscriber", () =>
     Effect.gen(function* () {
       const { breaker, fail, interrupt, succeed } = yield* make(quick)
       const collect = Effect.forkChild(Stream.runCollect(Stream.take(CircuitBreaker.changes(breaker), 9)), {

@@ -3,9 +3,11 @@ import { Cause, Context, Data, Duration, Effect, Exit, Fiber, Layer, Schedule } 
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as CircuitStore from "../src/CircuitStore.ts"
 import * as Outcome from "../src/Outcome.ts"
 import * as Refusal from "../src/Refusal.ts"
 import * as Retry from "../src/Retry.ts"
+import * as Timeout from "../src/Timeout.ts"
 import * as TripPolicy from "../src/TripPolicy.ts"
 import { assertRefused, both, caller, due, make, opened, quick, refusal, refused } from "./support/circuits.ts"
 
@@ -537,6 +539,26 @@ describe("an open circuit", () => {
     })
   )
 
+  both("P0 CircuitOpenError and the error of a timeout are caught apart or together", () =>
+    Effect.gen(function* () {
+      const { breaker } = yield* make(quick)
+      const call = Effect.never.pipe(Timeout.timeout("1 second"), CircuitBreaker.protect(breaker))
+      const apart = call.pipe(
+        Effect.catchTag("CircuitOpenError", () => Effect.succeed("refused")),
+        Effect.catchTag("TimeoutExceededError", () => Effect.succeed("timed out"))
+      )
+      const together = call.pipe(
+        Effect.catchTag(["CircuitOpenError", "TimeoutExceededError"], (error) => Effect.succeed(error._tag))
+      )
+      const first = yield* Effect.forkChild(apart, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(
+        [yield* Fiber.join(first), yield* apart, yield* together],
+        ["timed out", "refused", "CircuitOpenError"]
+      )
+    })
+  )
+
   both("P0 lets the first call through after its time, and not a millisecond before", () =>
     Effect.gen(function* () {
       const { state, succeed } = yield* opened()
@@ -649,7 +671,7 @@ describe("how long a circuit stays open", () => {
       return millis
     })
 
-  both("a duration: always the same", () =>
+  both("P4 cooldown: a duration, always the same", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* openings({ openFor: "3 seconds" }, 4), [3_000, 3_000, 3_000, 3_000])
     })
@@ -861,6 +883,28 @@ describe("a half-open circuit", () => {
       assertRefused(yield* succeed)
       assert.strictEqual((yield* status).inFlight, 3)
       for (const call of calls) yield* call.end(Exit.succeed(1))
+      assert.strictEqual(yield* state, "Closed")
+    })
+  )
+
+  both("P3 failure_threshold 5, recovery_timeout 30, half_open_max_calls 3, success_threshold 2", () =>
+    Effect.gen(function* () {
+      const { begin, fails, state, succeed } = yield* make({
+        trip: TripPolicy.consecutive(5),
+        openFor: "30 seconds",
+        halfOpen: { probes: 3, successes: 2 },
+        log: false
+      })
+      yield* fails(5)
+      yield* TestClock.adjust("30 seconds")
+      const calls = [yield* begin, yield* begin, yield* begin]
+      assertRefused(yield* succeed)
+      yield* calls[2]!.end(Exit.succeed(1)) // there are three
+      assert.strictEqual(yield* state, "HalfOpen")
+      yield* calls[0]!.end(Exit.succeed(1)) // there are three
+      assert.strictEqual(yield* state, "Closed")
+      // What the third says comes too late.
+      yield* calls[1]!.end(Exit.fail("boom")) // there are three
       assert.strictEqual(yield* state, "Closed")
     })
   )
@@ -1102,6 +1146,62 @@ describe("a circuit in an operator's hands", () => {
   )
 })
 
+describe("a clock that is set back", () => {
+  const setBack = TestClock.setTime(0)
+
+  both("leaves no circuit open for as long again", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const { state, succeed } = yield* opened()
+      yield* setBack
+      assert.deepStrictEqual(yield* succeed, Exit.succeed("value"))
+      assert.strictEqual(yield* state, "Closed")
+    })
+  )
+
+  both("leaves no probe its permit for as long again, nor the pace", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const { begin, state, succeed } = yield* due()
+      yield* begin
+      assert.isDefined((yield* begin).refused)
+      yield* setBack
+      const probe = yield* begin
+      assert.isUndefined(probe.refused)
+      yield* TestClock.adjust("1 hour")
+      yield* probe.interrupt
+      yield* setBack
+      yield* succeed
+      assert.strictEqual(yield* state, "Closed")
+    })
+  )
+
+  both("leaves windows over time working", () =>
+    Effect.gen(function* () {
+      const { fails, state } = yield* make({ trip: TripPolicy.rate({ minimumCalls: 3 }), log: false })
+      yield* TestClock.adjust("1 hour")
+      yield* fails(2)
+      yield* setBack
+      yield* fails(2)
+      assert.strictEqual(yield* state, "Closed")
+      yield* fails(1)
+      assert.strictEqual(yield* state, "Open")
+    })
+  )
+
+  both("keeps an operator's hold to its time", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 hour")
+      const { breaker, succeed } = yield* make(quick)
+      yield* CircuitBreaker.holdOpen(breaker, { for: "1 minute" })
+      yield* setBack
+      assert.strictEqual(refused(yield* succeed).retryAfterMillis, 3_660_000)
+      yield* TestClock.adjust(3_660_000)
+      assert.deepStrictEqual(yield* succeed, Exit.succeed("value"))
+    })
+  )
+})
+
 describe("a dry run", () => {
   both("counts, moves and reports as usual, and refuses nothing", () =>
     Effect.gen(function* () {
@@ -1164,6 +1264,19 @@ describe("layers", () => {
         const exit = yield* Effect.exit(Effect.void.pipe(CircuitBreaker.protect(Payments)))
         assert.strictEqual(refused(exit).breaker, "payments")
       }).pipe(Effect.provide(Payments.layer))
+    })
+  )
+
+  it.effect("P4 in-memory without PostgreSQL: the layers need no store, and the shared one takes the local one", () =>
+    Effect.gen(function* () {
+      class Payments extends CircuitBreaker.Service<Payments>()("payments", quick) {}
+      for (const layer of [Payments.layer, Payments.layerShared.pipe(Layer.provide(CircuitStore.layerLocal))]) {
+        const state = yield* Effect.gen(function* () {
+          yield* Effect.exit(Effect.fail("boom").pipe(CircuitBreaker.protect(Payments)))
+          return (yield* CircuitBreaker.status(Payments)).state._tag
+        }).pipe(Effect.provide(layer))
+        assert.strictEqual(state, "Open")
+      }
     })
   )
 

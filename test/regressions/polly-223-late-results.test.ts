@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitState from "../../src/CircuitState.ts"
+import * as TripPolicy from "../../src/TripPolicy.ts"
 import { assertRefused, make, quick } from "../support/circuits.ts"
 
 const failed = Exit.fail("late")
@@ -56,15 +57,23 @@ describe("Polly#223: late results", () => {
     )
   }
 
-  it.effect("late failures do not open a circuit that has closed again", () =>
+  it.effect("late results neither open a circuit that has closed again, nor count in it", () =>
     Effect.gen(function* () {
-      const { begin, fail, state, succeed } = yield* make(quick)
-      const late = yield* Effect.replicateEffect(begin, 10)
-      yield* fail
+      const { begin, fail, fails, state, succeed } = yield* make({ ...quick, trip: TripPolicy.consecutive(3) })
+      const failing = yield* Effect.replicateEffect(begin, 10)
+      const succeeding = yield* begin
+      yield* fails(3)
+      assert.strictEqual(yield* state, "Open")
       yield* TestClock.adjust("10 seconds")
       yield* succeed
-      for (const call of late) yield* call.end(failed)
+      for (const call of failing) yield* call.end(failed)
       assert.strictEqual(yield* state, "Closed")
+      yield* fails(2)
+      assert.strictEqual(yield* state, "Closed")
+      // Nor does a late success end the row of failures.
+      yield* succeeding.end(succeeded)
+      yield* fail
+      assert.strictEqual(yield* state, "Open")
     })
   )
 
