@@ -39,6 +39,9 @@ const program = Effect.gen(function* () {
   yield* CircuitBreakers.holdOpen("tenants", { reason: "maintenance" })
   assert.equal(yield* outcome("initech"), "CircuitOpenError")
   yield* CircuitBreakers.release("tenants")
+  assert.equal(yield* outcome("initech"), "rows of initech")
+  assert.equal(yield* outcome("globex"), "CircuitOpenError")
+  yield* CircuitBreakers.release("tenants", { key: "globex" })
   assert.equal(yield* outcome("globex"), "rows of globex")
 
   const states = (yield* CircuitBreaker.statuses(Tenants)).map(({ key, state }) => `${key ?? "(all)"} ${state._tag}`)

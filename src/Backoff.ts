@@ -44,10 +44,10 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import { hasProperty } from "effect/Predicate"
+import { hasProperty, isObject } from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Rules from "./Options.ts"
 
 /**
@@ -308,20 +308,67 @@ export const delays: {
 })
 
 /**
- * Schema of a backoff in a configuration: an object with `type` for the name of
- * the constructor and the options of that constructor.
+ * Backoff as it stands in a configuration: the name of its constructor and the
+ * options of that constructor.
+ */
+export type ConfigJson =
+  | {
+      readonly type: "exponential"
+      readonly initial?: Rules.DurationJson
+      readonly factor?: number
+      readonly max?: Rules.DurationJson
+      readonly jitter?: JitterJson | "decorrelated"
+    }
+  | {
+      readonly type: "linear"
+      readonly initial?: Rules.DurationJson
+      readonly increment?: Rules.DurationJson
+      readonly max?: Rules.DurationJson
+      readonly jitter?: JitterJson
+    }
+  | {
+      readonly type: "fibonacci"
+      readonly initial?: Rules.DurationJson
+      readonly max?: Rules.DurationJson
+      readonly jitter?: JitterJson
+    }
+  | {
+      readonly type: "constant"
+      readonly delay: Rules.DurationJson
+      readonly jitter?: JitterJson
+    }
+
+type JitterJson = Exclude<Jitter, Ratio> | { readonly _tag?: "Ratio"; readonly ratio: number }
+
+/**
+ * Schema of a backoff in JSON, or in the environment through `Config.schema` of
+ * Effect: an object with `type` for the name of the constructor and the options
+ * of that constructor.
  *
  * **Details**
  *
  * Durations are strings such as `"100 millis"`, or milliseconds. Jitter is a
- * name, or `{ "_tag": "Ratio", "ratio": 0.1 }`.
+ * name, or `{ "ratio": 0.1 }`.
  */
-export const Config: Schema.Codec<Backoff, Rules.Json> = /* @__PURE__ */ (() =>
+export const Config: Schema.Codec<Backoff, ConfigJson> = /* @__PURE__ */ (() =>
   Rules.parsed(
+    {
+      type: Schema.String,
+      initial: Rules.DurationInput,
+      factor: Schema.Number,
+      increment: Rules.DurationInput,
+      max: Rules.DurationInput,
+      delay: Rules.DurationInput,
+      jitter: Schema.Union([Schema.String, Rules.struct({ ratio: Schema.Number })])
+    },
     isBackoff,
-    // `make` checks the type, the keys and each value itself.
-    (json) => make(json as unknown as Input),
-    (backoff) => ({ ...backoff[TypeId] })
+    ({ jitter, ...json }) =>
+      make({
+        ...json,
+        ...(jitter === undefined ? undefined : { jitter: isObject(jitter) ? { _tag: "Ratio", ...jitter } : jitter })
+        // `make` checks the type, the keys and each value itself.
+      } as unknown as Input),
+    (backoff): ConfigJson => ({ ...backoff[TypeId] })
   ))()
 
 const fromSpec = (spec: Spec): Backoff =>

@@ -813,15 +813,15 @@ export class Breaker {
 
   /**
    * Applies an event of an operator to the circuit of a key, made if need be.
-   * Without a key, a hold is on the breaker's own circuit, which holds its keys,
-   * and other events are for every circuit.
+   * Without a key, a reset is for every circuit, and a hold or its release for
+   * the breaker's own, which holds its keys.
    */
   apply(event: CircuitState.Event, key: string | undefined): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       if (key !== undefined) return this.keyedCircuit(key, fiber.getRef(Clock.Clock)).apply(event)
-      return event._tag === "Hold"
-        ? this.main.apply(event)
-        : Effect.forEach(this.circuits(), (circuit) => circuit.apply(event), { discard: true })
+      return event._tag === "Reset"
+        ? Effect.forEach(this.circuits(), (circuit) => circuit.apply(event), { discard: true })
+        : this.main.apply(event)
     })
   }
 

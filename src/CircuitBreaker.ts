@@ -190,7 +190,7 @@ export const resolve = (options: Options = {}): Circuit.Settings => {
     maxKeys: Rules.count(module, "keys.max", keys?.max ?? defaults.keys.max),
     idleMillis: Rules.millis(module, "keys.idleFor", keys?.idleFor ?? defaults.keys.idleFor)
   }
-  const { classify, failureIf, ignore } = options
+  const { classify, failureIf, ignore, retryAfter } = options
   return {
     ...settings,
     trip,
@@ -212,7 +212,8 @@ export const resolve = (options: Options = {}): Circuit.Settings => {
       openFor: scheduled && !Backoff.isBackoff(openFor) ? openFor : undefined,
       classify,
       failureIf: typeof failureIf === "function" ? failureIf : undefined,
-      ignore: typeof ignore === "function" ? ignore : undefined
+      ignore: typeof ignore === "function" ? ignore : undefined,
+      retryAfter
     }
   }
 }
@@ -220,10 +221,16 @@ export const resolve = (options: Options = {}): Circuit.Settings => {
 const flag = (field: string, value: boolean): boolean =>
   typeof value === "boolean" ? value : Rules.reject(module, field, value, "true or false")
 
-const describeOutcomes = ({ classify, failureIf, ignore }: Outcome.Options) => {
+const describeOutcomes = ({ classify, failureIf, ignore, retryAfter }: Outcome.Options) => {
   const text = (option: Outcome.ErrorMatch<unknown> | undefined) =>
     typeof option === "function" ? "a function" : option
-  return classify === undefined ? { failureIf: text(failureIf), ignore: text(ignore) } : { classify: "a function" }
+  return classify === undefined
+    ? {
+        failureIf: text(failureIf),
+        ignore: text(ignore),
+        ...(retryAfter === undefined ? undefined : { retryAfter: "a function" })
+      }
+    : { classify: "a function" }
 }
 
 const needed = (
@@ -234,8 +241,9 @@ const needed = (
     const count = Rules.count(module, field, successes)
     return { needed: count, of: count }
   }
-  if ("count" in successes && "ratio" in successes)
+  if ("count" in successes === "ratio" in successes) {
     Rules.reject(module, field, successes, "a count or a ratio, not both")
+  }
   const of = Rules.count(module, `${field}.of`, successes.of)
   if ("count" in successes) {
     const count = Rules.count(module, `${field}.count`, successes.count)
@@ -417,8 +425,8 @@ export interface KeyOptions {
 }
 
 /**
- * Options of a protected call. `classify`, `failureIf` and `ignore` replace
- * those of the breaker.
+ * Options of a protected call. Where one of `classify`, `failureIf`, `ignore`
+ * and `retryAfter` is given, they replace those of the breaker.
  */
 export interface ProtectOptions<in A, in E> extends KeyOptions, Outcome.Options<A, E> {}
 
@@ -688,7 +696,11 @@ export const holdClosed = <I = never>(
 ): Effect.Effect<void, never, I> => apply(source, CircuitBreakers.holdEvent("HeldClosed", options), options)
 
 /**
- * Ends a hold. The circuits close with clean counts.
+ * Ends a hold. What was held closes with clean counts.
+ *
+ * **Details**
+ *
+ * Without a key the hold on the breaker ends, and holds on single keys stay.
  */
 export const release = <I = never>(
   source: Source<I>,
@@ -697,6 +709,10 @@ export const release = <I = never>(
 
 /**
  * Closes circuits, whatever their state, with clean counts.
+ *
+ * **Details**
+ *
+ * Without a key it is for all circuits of the breaker.
  */
 export const reset = <I = never>(
   source: Source<I>,
@@ -736,20 +752,45 @@ export const describe = (source: Source<unknown>, options?: AnyProtectOptions): 
 const isServiceClass = (source: Context.Key<unknown, CircuitBreaker>): source is ServiceClass<unknown, string> =>
   hasProperty(source, "settings") && hasProperty(source, "breaker")
 
-const classifies = ({ classify, failureIf, ignore }: Outcome.Options): boolean =>
-  classify !== undefined || failureIf !== undefined || ignore !== undefined
+const classifies = ({ classify, failureIf, ignore, retryAfter }: Outcome.Options): boolean =>
+  classify !== undefined || failureIf !== undefined || ignore !== undefined || retryAfter !== undefined
 
 /**
  * Options of a breaker in JSON.
  */
-export type Config = Omit<Options, "classify" | "failureIf" | "ignore"> & {
+export type Config = Omit<Options, "classify" | "failureIf" | "ignore" | "retryAfter"> & {
   readonly failureIf?: string | ReadonlyArray<string> | undefined
   readonly ignore?: string | ReadonlyArray<string> | undefined
 }
 
 /**
- * Schema of a breaker's options in JSON. A bad option is a `SchemaError` with
- * its path.
+ * Options of a breaker as they stand in JSON.
+ */
+export interface ConfigJson {
+  readonly trip?: TripPolicy.ConfigJson
+  readonly openFor?: Rules.DurationJson | Backoff.ConfigJson
+  readonly maxOpenFor?: Rules.DurationJson
+  readonly halfOpen?: {
+    readonly probes?: number
+    readonly successes?: number | Share
+    readonly leaseFor?: Rules.DurationJson
+    readonly pace?: Rules.DurationJson
+  }
+  readonly failureIf?: string | ReadonlyArray<string>
+  readonly ignore?: string | ReadonlyArray<string>
+  readonly dryRun?: boolean
+  readonly log?: boolean
+  readonly keys?: {
+    readonly max?: number
+    readonly idleFor?: Rules.DurationJson
+  }
+}
+
+type Share = Exclude<HalfOpenOptions["successes"], number | undefined>
+
+/**
+ * Schema of a breaker's options in JSON, or in the environment through
+ * `Config.schema` of Effect. A bad option is a `SchemaError` with its path.
  *
  * **Example** (Reading options)
  *
@@ -770,8 +811,11 @@ export type Config = Omit<Options, "classify" | "failureIf" | "ignore"> & {
  * await Effect.runPromise(Effect.scoped(program)) // => 10000
  * ```
  */
-export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() => {
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
   const tags = Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)]))
+  const number = Schema.optionalKey(Schema.Number)
+  // `resolve` refuses both and neither. Of two structs it would not be known which is meant.
+  const share = Rules.struct({ count: number, ratio: number, of: Schema.Number }) as unknown as Schema.Codec<Share>
   return Rules.checked(
     Rules.struct({
       trip: Schema.optionalKey(TripPolicy.Config),
@@ -779,14 +823,8 @@ export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() => {
       maxOpenFor: Schema.optionalKey(Rules.DurationInput),
       halfOpen: Schema.optionalKey(
         Rules.struct({
-          probes: Schema.optionalKey(Schema.Number),
-          successes: Schema.optionalKey(
-            Schema.Union([
-              Schema.Number,
-              Rules.struct({ count: Schema.Number, of: Schema.Number }),
-              Rules.struct({ ratio: Schema.Number, of: Schema.Number })
-            ])
-          ),
+          probes: number,
+          successes: Schema.optionalKey(Schema.Union([Schema.Number, share])),
           leaseFor: Schema.optionalKey(Rules.DurationInput),
           pace: Schema.optionalKey(Rules.DurationInput)
         })
@@ -797,7 +835,7 @@ export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() => {
       log: Schema.optionalKey(Schema.Boolean),
       keys: Schema.optionalKey(
         Rules.struct({
-          max: Schema.optionalKey(Schema.Number),
+          max: number,
           idleFor: Schema.optionalKey(Rules.DurationInput)
         })
       )

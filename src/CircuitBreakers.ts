@@ -226,7 +226,7 @@ export const changesOf = <R = never>(
  * Options of what an operator does to a breaker.
  */
 export interface OperatorOptions {
-  /** Circuit that is meant. Default: all circuits of the breaker. */
+  /** Circuit that is meant. Default: the breaker with all of its keys. */
   readonly key?: string | undefined
 }
 
@@ -273,7 +273,7 @@ export const holdClosed = (
 ): Effect.Effect<void, UnknownBreakerError, CircuitBreakers> => apply(name, holdEvent("HeldClosed", options), options)
 
 /**
- * Ends the hold on the breaker of a name. Its circuits close with clean counts.
+ * Ends a hold on the breaker of a name, as `CircuitBreaker.release` does.
  */
 export const release = (
   name: string,

@@ -91,6 +91,7 @@ export {
   unhealthy,
   type BreakerOptions,
   type Check,
+  type CheckConfigJson,
   type CheckOptions,
   type Result,
   type Services
@@ -176,6 +177,22 @@ export interface ReportOptions {
   readonly only?: ReadonlyArray<string> | undefined
   /** Names of checks to leave out. Default: none. */
   readonly exclude?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * Options of `waitUntilHealthy` that name no check.
+ */
+export interface KindWaitOptions {
+  /** Kind of report. Default: all checks, whatever their kinds. */
+  readonly kind?: Kind | undefined
+  /** Pause between two reports. Default: 1 second. */
+  readonly interval?: Duration.Input | undefined
+  /** How long to wait in all. Default: for ever. */
+  readonly timeout?: Duration.Input | undefined
+  /** Worst status to wait for. Default: `"healthy"`. */
+  readonly atLeast?: "healthy" | "degraded" | undefined
+  readonly only?: undefined
+  readonly exclude?: undefined
 }
 
 /**
@@ -343,11 +360,16 @@ export const run = (
  *
  * Each report runs its checks, whatever their `ttl`. After `timeout` it fails
  * with a `NotHealthyError` that holds the last report; where none was complete,
- * that lists the checks that have not answered.
+ * that lists the checks that have not answered. A name that no check has is an
+ * `UnknownCheckError`.
  */
-export const waitUntilHealthy = (
+export function waitUntilHealthy(options?: KindWaitOptions): Effect.Effect<Report, NotHealthyError, Health>
+export function waitUntilHealthy(
+  options: WaitOptions
+): Effect.Effect<Report, NotHealthyError | UnknownCheckError, Health>
+export function waitUntilHealthy(
   options: WaitOptions = {}
-): Effect.Effect<Report, NotHealthyError | UnknownCheckError, Health> => {
+): Effect.Effect<Report, NotHealthyError | UnknownCheckError, Health> {
   resolveWait(options)
   return Health.use((health) => health.waitUntilHealthy(options))
 }
@@ -402,9 +424,21 @@ export interface Config {
 }
 
 /**
- * Schema of the options of the health layer, to read them from JSON.
+ * Options of the health layer as they stand in JSON.
  */
-export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() =>
+export interface ConfigJson {
+  readonly version?: string
+  readonly timeout?: Rules.DurationJson
+  readonly ttl?: Rules.DurationJson
+  readonly concurrency?: number | "unbounded"
+  readonly schedule?: Rules.DurationJson
+}
+
+/**
+ * Schema of the options of the health layer, to read them from JSON, or from
+ * the environment through `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
   Rules.checked(
     Rules.struct({
       version: Schema.optionalKey(Schema.String),

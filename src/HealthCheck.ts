@@ -258,9 +258,20 @@ export interface CheckConfig {
 }
 
 /**
- * Schema of the options of a check, to read them from JSON.
+ * Options of a check as they stand in JSON.
  */
-export const CheckConfig: Schema.Codec<CheckConfig, Rules.Json> = /* @__PURE__ */ (() =>
+export interface CheckConfigJson {
+  readonly timeout?: Rules.DurationJson
+  readonly critical?: boolean
+  readonly kinds?: ReadonlyArray<Kind>
+  readonly ttl?: Rules.DurationJson
+}
+
+/**
+ * Schema of the options of a check, to read them from JSON, or from the
+ * environment through `Config.schema` of Effect.
+ */
+export const CheckConfig: Schema.Codec<CheckConfig, CheckConfigJson> = /* @__PURE__ */ (() =>
   Rules.checked(
     Rules.struct({
       timeout: Schema.optionalKey(Rules.DurationInput),

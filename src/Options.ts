@@ -9,9 +9,12 @@
  * - `checked` and `parsed` put the same check into a `Schema`, where a bad
  *   option becomes a `SchemaError` with the path of the field.
  */
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Duration from "effect/Duration"
+import { isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { configCase } from "effect/String"
 
 /**
  * Error thrown when an option breaks a rule.
@@ -127,12 +130,29 @@ export const DurationInput: Schema.Codec<Duration.Duration, string | number> = /
   Schema.Union([Schema.DurationFromString, Schema.DurationFromMillis]))()
 
 /**
+ * Duration as it stands in a configuration.
+ */
+export type DurationJson = string | number
+
+/**
  * Creates the schema of a configuration object that refuses unknown keys.
+ *
+ * **Details**
+ *
+ * It reads JSON, and the environment through `Config.schema` of Effect. What the
+ * environment holds is text: numbers, booleans, lists and nested objects are
+ * read off it where the fields have them, and then the rules and messages are
+ * those of JSON.
+ *
+ * **Gotchas**
+ *
+ * In the environment every variable that begins with the prefix is one of the
+ * options, or refused.
  */
 export const struct = <const Fields extends Schema.Struct.Fields>(
   fields: Fields
-): Schema.Codec<Schema.Struct.Type<Fields>, { readonly [key: string]: unknown }> =>
-  Schema.Record(Schema.String, Schema.Unknown)
+): Schema.Codec<Schema.Struct.Type<Fields>, Schema.Struct.Encoded<Fields>> =>
+  json(fields)
     .check(
       Schema.makeFilter((input) =>
         Object.keys(input)
@@ -142,13 +162,12 @@ export const struct = <const Fields extends Schema.Struct.Fields>(
     )
     .pipe(
       Schema.decodeTo(
-        // The record has been checked for keys only: the struct decodes its values.
-        Schema.Struct(fields) as unknown as Schema.Codec<
-          Schema.Struct.Type<Fields>,
-          { readonly [key: string]: unknown }
-        >,
+        // The object has been checked for keys only: the struct decodes its values.
+        Schema.Struct(fields) as unknown as Schema.Codec<Schema.Struct.Type<Fields>, Json>,
         SchemaTransformation.passthrough()
-      )
+      ),
+      // The fields say what is encoded.
+      (schema) => schema as unknown as Schema.Codec<Schema.Struct.Type<Fields>, Schema.Struct.Encoded<Fields>>
     )
 
 /**
@@ -204,14 +223,134 @@ export const keys = (module: string, json: Json, allowed: ReadonlyArray<string>)
  *
  * **Details**
  *
- * An `InvalidOptionError` that `parse` throws becomes an issue at the path of
- * its field.
+ * `fields` are what the environment is asked for: `parse` alone says which keys
+ * and values there may be. An `InvalidOptionError` that it throws becomes an
+ * issue at the path of its field.
  */
-export const parsed = <T>(
+export const parsed = <T, E extends Json>(
+  fields: Schema.Struct.Fields,
   is: (u: unknown) => u is T,
   parse: (json: Json) => T,
-  print: (value: T) => Json
-): Schema.Codec<T, Json> =>
-  checked(Schema.Record(Schema.String, Schema.Unknown), parse).pipe(
-    Schema.decodeTo(Schema.declare(is), SchemaTransformation.transform({ decode: parse, encode: print }))
+  print: (value: T) => E
+): Schema.Codec<T, E> =>
+  checked(json(fields), parse).pipe(
+    Schema.decodeTo(Schema.declare(is), SchemaTransformation.transform<T, Json>({ decode: parse, encode: print })),
+    // What is encoded is what `print` returns.
+    (schema) => schema as unknown as Schema.Codec<T, E>
   )
+
+/**
+ * Returns a provider that finds options under names in upper case: with the
+ * prefix `PAYMENTS`, `halfOpen.leaseFor` is `PAYMENTS_HALF_OPEN_LEASE_FOR`.
+ *
+ * **Details**
+ *
+ * `ConfigProvider.constantCase` of Effect does the same for single values. In
+ * an environment it finds no list or object whose name has several words, such
+ * as `halfOpen` or a prefix `PAYMENTS_RETRY`.
+ *
+ * **Example** (Reading options from the environment)
+ *
+ * ```ts
+ * import { Config, ConfigProvider, Effect } from "effect"
+ * import { CircuitBreaker, Options } from "effect-resilience"
+ *
+ * const env = {
+ *   PAYMENTS_BREAKER_OPEN_FOR: "10 seconds",
+ *   PAYMENTS_BREAKER_HALF_OPEN_PROBES: "2",
+ *   PAYMENTS_BREAKER_TRIP_TYPE: "failures",
+ *   PAYMENTS_BREAKER_TRIP_COUNT: "3",
+ *   PAYMENTS_BREAKER_TRIP_OF: "10"
+ * }
+ * const provider = Options.constantCase(ConfigProvider.fromEnv({ env }))
+ *
+ * const options = Effect.runSync(Config.schema(CircuitBreaker.Config, "PAYMENTS_BREAKER").parse(provider))
+ *
+ * options.halfOpen // => { probes: 2 }
+ * options.trip // => { _tag: "Failures", count: 3, of: 10, minimumCalls: 3 }
+ * ```
+ */
+export const constantCase = (provider: ConfigProvider.ConfigProvider): ConfigProvider.ConfigProvider =>
+  // The environment is a tree of words.
+  ConfigProvider.mapInput(provider, (path) =>
+    path.flatMap((segment): ConfigProvider.Path =>
+      typeof segment === "string" ? configCase(segment).split("_") : [segment]
+    )
+  )
+
+/**
+ * Schema of an object in JSON whose values are read later.
+ *
+ * The encoded side takes any value from JSON. It is there for the environment,
+ * which is asked for the keys that the encoded side of a schema names, and
+ * whose text it makes into what JSON would hold.
+ */
+const json = (fields: Schema.Struct.Fields): Schema.Codec<Json> => {
+  const names = Object.keys(fields)
+  const shape = Schema.StructWithRest(
+    Schema.Struct(
+      Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, Schema.optionalKey(unread(field))]))
+    ),
+    [
+      Schema.Record(
+        Schema.String.check(Schema.makeFilter((key) => !Object.hasOwn(fields, key))),
+        anything(Schema.UndefinedOr(Schema.String), (text) => new Variable(text, names))
+      )
+    ]
+  )
+  return Schema.Record(Schema.String, Schema.Unknown).pipe(
+    Schema.encodeTo(
+      // What fields there are is not known to the types.
+      shape as unknown as Schema.Codec<Json>,
+      SchemaTransformation.transform({ decode: (input) => withoutWords(input) as Json, encode: (output) => output })
+    )
+  )
+}
+
+const unread = (field: Schema.Constraint): Schema.Codec<unknown> => {
+  const encoded = Schema.toEncoded(field)
+  const { _tag } = encoded.ast
+  // Text that the field does not take is left for the field to refuse.
+  const text = _tag === "Objects" || _tag === "Arrays" || _tag === "Suspend" ? [] : [Schema.String]
+  return anything(Schema.Union([encoded, ...text]), withoutWords)
+}
+
+/**
+ * Schema of any value, which `decode` makes of what `source` reads where the
+ * source is text.
+ */
+const anything = <S extends Schema.Constraint>(source: S, decode: (input: S["Type"]) => unknown) =>
+  Schema.declare((_: unknown): _ is unknown => true, {
+    toCodecStringTree: () =>
+      Schema.link<unknown>()(
+        source,
+        SchemaTransformation.transform({ decode, encode: (output) => output as S["Type"] })
+      )
+  })
+
+/**
+ * Variable of the environment under a key that is no field.
+ */
+class Variable {
+  readonly text: string | undefined
+  readonly names: ReadonlyArray<string>
+
+  constructor(text: string | undefined, names: ReadonlyArray<string>) {
+    this.text = text
+    this.names = names
+  }
+}
+
+// An environment that holds PAYMENTS_OPEN_FOR has a key OPEN under PAYMENTS.
+// Where `openFor` was found under that name, the key is not one of its own.
+const withoutWords = (input: unknown): unknown => {
+  if (Array.isArray(input)) return input.map(withoutWords)
+  if (!isObject(input)) return input
+  const isFound = (key: string, { names }: Variable) =>
+    names.some((name) => Object.hasOwn(input, name) && `${configCase(name)}_`.startsWith(`${key.toUpperCase()}_`))
+  return Object.fromEntries(
+    Object.entries(input)
+      .filter(([key, value]) => !(value instanceof Variable && isFound(key, value)))
+      .map(([key, value]) => [key, value instanceof Variable ? value.text : value])
+  )
+}

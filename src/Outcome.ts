@@ -68,11 +68,16 @@ export type Classify<A = unknown, E = unknown> = (exit: Exit.Exit<A, E>) => Outc
 export type ErrorMatch<E> = ((error: E) => boolean) | string | ReadonlyArray<string>
 
 /**
+ * Function that reads how long an error asks to wait.
+ */
+export type RetryAfter<in E = unknown> = (error: E) => Duration.Input | undefined
+
+/**
  * Options that say which exits count as failures.
  *
  * **Details**
  *
- * `classify` decides alone and excludes the other two. Otherwise an error that
+ * `classify` decides alone and excludes the other three. Otherwise an error that
  * `ignore` matches is ignored, and where `failureIf` is given an error that it
  * does not match is ignored too: it is never a success. Defects stay failures.
  */
@@ -83,6 +88,11 @@ export interface Options<in A = unknown, in E = unknown> {
   readonly failureIf?: ErrorMatch<E> | undefined
   /** Errors that count for nothing. Default: none. */
   readonly ignore?: ErrorMatch<E> | undefined
+  /**
+   * Reads how long an error asks to leave the dependency alone, as `hint` does.
+   * Default: its property `retryAfter`.
+   */
+  readonly retryAfter?: RetryAfter<E> | undefined
 }
 
 /**
@@ -115,16 +125,48 @@ export const failure = (options?: { readonly retryAfter?: Duration.Input | undef
       }
 
 /**
- * Returns the hint that an error carries in a property `retryAfter`, if that is
- * a finite `Duration` above zero.
+ * Returns how long an error asks to wait: what `retryAfter` (default: the
+ * property of that name) reads off it, if that is a finite duration above zero.
+ *
+ * **Details**
+ *
+ * A duration is anything that Effect takes for one: a `Duration`, milliseconds,
+ * `"2 seconds"`. Anything else is no hint, and neither is a property that throws
+ * when it is read. A refusal of this package computes its `retryAfter` when it
+ * is read, so the hint is the time that was left when it was refused.
+ *
+ * **Example** (Reading a hint)
+ *
+ * ```ts
+ * import { Duration } from "effect"
+ * import { Outcome } from "effect-resilience"
+ *
+ * const seconds = (error: { readonly seconds: number }) => Duration.seconds(error.seconds)
+ *
+ * Outcome.hint({ retryAfter: "2 seconds" }) // => Duration.seconds(2)
+ * Outcome.hint({ seconds: 3 }, seconds) // => Duration.seconds(3)
+ * Outcome.hint({ retryAfter: "soon" }) // => undefined
+ * ```
  */
-export const hint = (error: unknown): Duration.Duration | undefined =>
-  hasProperty(error, "retryAfter") &&
-  Duration.isDuration(error.retryAfter) &&
-  Duration.isFinite(error.retryAfter) &&
-  Duration.isPositive(error.retryAfter)
-    ? error.retryAfter
-    : undefined
+export const hint = <E>(error: E, retryAfter?: RetryAfter<E>): Duration.Duration | undefined => {
+  // What the caller's function throws is the caller's: a defect.
+  const given = retryAfter === undefined ? propertyOf(error) : retryAfter(error)
+  if (given === undefined) return undefined
+  try {
+    const duration = Duration.fromInputUnsafe(given as Duration.Input) // throws for anything else
+    return Duration.isFinite(duration) && Duration.isPositive(duration) ? duration : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const propertyOf = (error: unknown): unknown => {
+  try {
+    return hasProperty(error, "retryAfter") ? error.retryAfter : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * Creates a predicate from a choice of errors.
@@ -138,13 +180,13 @@ export const matcher = <E>(match: ErrorMatch<E>): ((error: E) => boolean) => {
 const always = () => true
 
 const classifyWith =
-  <E>(isFailure: (error: E) => boolean): Classify<unknown, E> =>
+  <E>(isFailure: (error: E) => boolean, retryAfter?: RetryAfter<E>): Classify<unknown, E> =>
   (exit) => {
     if (exit._tag === "Success") return success
     for (const reason of exit.cause.reasons) {
       if (Cause.isDieReason(reason)) return plainFailure
       if (Cause.isFailReason(reason) && !Refusal.isRefusal(reason.error) && isFailure(reason.error)) {
-        return { _tag: "Failure", retryAfter: hint(reason.error) }
+        return { _tag: "Failure", retryAfter: hint(reason.error, retryAfter) }
       }
     }
     // What is left is interruption and errors that do not count.
@@ -161,24 +203,28 @@ export const classify: Classify = classifyWith(always)
  *
  * **Details**
  *
- * Throws an `InvalidOptionError` where `classify` is combined with `failureIf`
- * or `ignore`, and for an option that is none of what its type says.
+ * Throws an `InvalidOptionError` where `classify` is combined with another
+ * option, and for an option that is none of what its type says.
  */
 export const classifier = <A = unknown, E = unknown>(options: Options<A, E>): Classify<A, E> => {
-  const { classify: custom, failureIf, ignore } = options
+  const { classify: custom, failureIf, ignore, retryAfter } = options
   if (custom !== undefined) {
     if (typeof custom !== "function") Rules.reject("Outcome", "classify", custom, "a function")
-    if (failureIf !== undefined) Rules.reject("Outcome", "failureIf", failureIf, "absent where classify is given")
-    if (ignore !== undefined) Rules.reject("Outcome", "ignore", ignore, "absent where classify is given")
+    for (const [field, value] of Object.entries({ failureIf, ignore, retryAfter })) {
+      if (value !== undefined) Rules.reject("Outcome", field, value, "absent where classify is given")
+    }
     return custom
   }
   if (failureIf !== undefined) checkMatch("failureIf", failureIf)
   if (ignore !== undefined) checkMatch("ignore", ignore)
-  if (failureIf === undefined && ignore === undefined) return classify
+  if (retryAfter !== undefined && typeof retryAfter !== "function") {
+    Rules.reject("Outcome", "retryAfter", retryAfter, "a function")
+  }
+  if (failureIf === undefined && ignore === undefined && retryAfter === undefined) return classify
   const isFailure = failureIf === undefined ? always : matcher(failureIf)
-  if (ignore === undefined) return classifyWith(isFailure)
+  if (ignore === undefined) return classifyWith(isFailure, retryAfter)
   const isIgnored = matcher(ignore)
-  return classifyWith((error) => !isIgnored(error) && isFailure(error))
+  return classifyWith((error) => !isIgnored(error) && isFailure(error), retryAfter)
 }
 
 const checkMatch = (field: string, match: unknown): void => {

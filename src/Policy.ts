@@ -193,7 +193,8 @@ export type FallbackSlot<E, A2, E2, R2, Tag extends string> =
  */
 export type FallbackPolicy<E, A2, E2, R2, Tag extends string> = [Tag] extends [never]
   ? Policy<A2, E2, R2, E, true>
-  : Policy<A2, E2, R2, unknown, Tag>
+  : // Tags that are not known answer no error for certain.
+    Policy<A2, E2, R2, unknown, string extends Tag ? never : Tag>
 
 /**
  * Creates the policy of one `Fallback.orElse`.
@@ -299,7 +300,7 @@ export const circuitBreaker = <I = never, E = unknown>(
 const breakerPart = (slot: BreakerSlot<CircuitBreaker.Source<unknown>>): Part => {
   const { source, ...options } = hasSource(slot) ? slot : { source: slot }
   if (!CircuitBreaker.isSource(source)) Rules.reject("CircuitBreaker", "source", source, "a breaker or its class")
-  Rules.keys("CircuitBreaker", { ...options }, ["key", "classify", "failureIf", "ignore"])
+  Rules.keys("CircuitBreaker", { ...options }, ["key", "classify", "failureIf", "ignore", "retryAfter"])
   return {
     kind: "circuit breaker",
     parameters: () => CircuitBreaker.describe(source, options),
@@ -677,9 +678,20 @@ export interface Config {
 }
 
 /**
- * Schema of a policy in JSON. A bad option is a `SchemaError` with its path.
+ * Policy as it stands in JSON.
  */
-export const Config: Schema.Codec<Config, Rules.Json> = /* @__PURE__ */ (() => {
+export interface ConfigJson {
+  readonly deadline?: Rules.DurationJson | Timeout.ConfigJson
+  readonly retry?: Retry.ConfigJson
+  readonly breaker?: { readonly name: string; readonly options?: CircuitBreaker.ConfigJson }
+  readonly attemptTimeout?: Rules.DurationJson | Timeout.ConfigJson
+}
+
+/**
+ * Schema of a policy in JSON, or in the environment through `Config.schema` of
+ * Effect. A bad option is a `SchemaError` with its path.
+ */
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
   const after = Schema.optionalKey(Schema.Union([Rules.DurationInput, Timeout.Config]))
   return Rules.checked(
     Rules.struct({

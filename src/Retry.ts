@@ -65,6 +65,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Backoff from "./Backoff.ts"
 import * as Combinator from "./Combinator.ts"
 import * as Rules from "./Options.ts"
+import * as Outcome from "./Outcome.ts"
 import * as Refusal from "./Refusal.ts"
 
 /**
@@ -139,11 +140,11 @@ interface Shared<E, Reason, SE, SR, OR> {
   /** Longest `retryAfter` to wait for. An error with a longer one is not retried. Default 1 minute. */
   readonly maxRetryAfter?: Duration.Input | undefined
   /**
-   * Reads how long the error asks to wait. Default: its property `retryAfter`.
+   * Reads how long the error asks to wait, as `Outcome.hint` does. Default: its property `retryAfter`.
    *
-   * A number is milliseconds. Anything that is no duration is ignored.
+   * A number is milliseconds. Anything that is no finite duration above zero is ignored.
    */
-  readonly retryAfter?: ((error: Reason) => Duration.Input | undefined) | undefined
+  readonly retryAfter?: Outcome.RetryAfter<Reason> | undefined
   /** Effect that is run before the sleep. */
   readonly onRetry?: ((failed: FailedAttempt<Reason>) => Effect.Effect<unknown, never, OR>) | undefined
 }
@@ -371,7 +372,20 @@ export interface ConfigOptions {
 }
 
 /**
- * Schema of the options of a retry in a configuration.
+ * Options of a retry as they stand in a configuration.
+ */
+export interface ConfigJson {
+  readonly maxAttempts?: number | "Infinity"
+  readonly backoff?: Backoff.ConfigJson
+  readonly maxElapsed?: Rules.DurationJson
+  readonly while?: string | ReadonlyArray<string>
+  readonly retryRefusals?: boolean
+  readonly maxRetryAfter?: Rules.DurationJson
+}
+
+/**
+ * Schema of the options of a retry in JSON, or in the environment through
+ * `Config.schema` of Effect.
  *
  * **Details**
  *
@@ -379,7 +393,7 @@ export interface ConfigOptions {
  * tag or a list of tags. `maxAttempts` may be `"Infinity"`. The decoded options
  * are those of `retry`.
  */
-export const Config: Schema.Codec<ConfigOptions, Rules.Json> = /* @__PURE__ */ (() =>
+export const Config: Schema.Codec<ConfigOptions, ConfigJson> = /* @__PURE__ */ (() =>
   Rules.checked(
     Rules.struct({
       maxAttempts: Schema.optionalKey(
@@ -431,7 +445,7 @@ interface Plan {
   readonly while: ((error: unknown) => boolean) | undefined
   readonly retryRefusals: boolean
   readonly maxRetryAfter: number
-  readonly retryAfter: ((error: unknown) => Duration.Input | undefined) | undefined
+  readonly retryAfter: Outcome.RetryAfter | undefined
   readonly onRetry: ((failed: FailedAttempt<unknown>) => AnyEffect) | undefined
   readonly until: ((value: unknown) => boolean) | undefined
 }
@@ -574,7 +588,8 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
 
   const again = (error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect => {
     if (attempt >= plan.maxAttempts) return giveUp("attempts", error, cause)
-    const hint = hintOf(plan, error)
+    const asked = Outcome.hint(error, plan.retryAfter)
+    const hint = asked === undefined ? 0 : Duration.toMillis(asked)
     if (hint > plan.maxRetryAfter) {
       return cause === undefined ? giveUp("retryAfter", error, cause) : Effect.failCause(cause)
     }
@@ -630,21 +645,6 @@ const onlyFailure = (cause: Cause.Cause<unknown>): Cause.Fail<unknown> | undefin
     first ??= reason
   }
   return first
-}
-
-/**
- * Returns how many milliseconds an error asks to wait, or zero.
- */
-const hintOf = (plan: Plan, error: unknown): number => {
-  const given = plan.retryAfter === undefined ? undefined : plan.retryAfter(error)
-  try {
-    // The property may hold anything, or throw when it is read: what is no duration is no hint.
-    const input = plan.retryAfter === undefined && hasProperty(error, "retryAfter") ? error.retryAfter : given
-    const millis = input === undefined ? 0 : Duration.toMillis(input as Duration.Input)
-    return millis > 0 ? millis : 0
-  } catch {
-    return 0
-  }
 }
 
 const show = (error: unknown): string => {

@@ -237,14 +237,24 @@ export const orElseSucceed: {
 )
 
 /**
- * Schema of a timeout's options in JSON: `after` as text such as `"2 seconds"`
- * or in milliseconds, and `operation`.
+ * Options of a timeout as they stand in JSON.
  */
-export const Config: Schema.Codec<
-  { readonly after: Duration.Duration; readonly operation?: string },
-  { readonly [key: string]: unknown }
-> = /* @__PURE__ */ (() =>
-  Rules.checked(Rules.struct({ after: Rules.DurationInput, operation: Schema.optionalKey(Schema.String) }), resolve))()
+export interface ConfigJson {
+  readonly after: Rules.DurationJson
+  readonly operation?: string
+}
+
+/**
+ * Schema of a timeout's options in JSON, or in the environment through
+ * `Config.schema` of Effect: `after` as text such as `"2 seconds"` or in
+ * milliseconds, and `operation`.
+ */
+export const Config: Schema.Codec<{ readonly after: Duration.Duration; readonly operation?: string }, ConfigJson> =
+  /* @__PURE__ */ (() =>
+    Rules.checked(
+      Rules.struct({ after: Rules.DurationInput, operation: Schema.optionalKey(Schema.String) }),
+      resolve
+    ))()
 
 const isOptions = (input: Duration.Input | Options): input is Options => hasProperty(input, "after")
 

@@ -28,7 +28,7 @@
  */
 import type * as Duration from "effect/Duration"
 import { isObject } from "effect/Predicate"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 import * as Options from "./Options.ts"
 import * as Window from "./Window.ts"
 
@@ -339,6 +339,28 @@ export const read = (
 }
 
 /**
+ * Policy as it stands in JSON: the name of its constructor and the options of
+ * that constructor.
+ */
+export type ConfigJson =
+  | { readonly type: "consecutive"; readonly failures?: number }
+  | { readonly type: "failures"; readonly count: number; readonly of: number; readonly minimumCalls?: number }
+  | {
+      readonly type: "rate"
+      readonly ratio?: number
+      readonly within?: Options.DurationJson
+      readonly minimumCalls?: number
+    }
+  | {
+      readonly type: "slowCalls"
+      readonly after: Options.DurationJson
+      readonly ratio?: number
+      readonly within?: Options.DurationJson
+      readonly minimumCalls?: number
+    }
+  | { readonly type: "any"; readonly policies: ReadonlyArray<ConfigJson> }
+
+/**
  * Reads a policy from JSON.
  *
  * **Details**
@@ -386,7 +408,7 @@ export const fromJson = (json: Options.Json): TripPolicy => {
 /**
  * Writes a policy as the JSON that `fromJson` reads.
  */
-export const toJson = (policy: TripPolicy): Options.Json => {
+export const toJson = (policy: TripPolicy): ConfigJson => {
   switch (policy._tag) {
     case "Consecutive":
       return { type: "consecutive", failures: policy.failures }
@@ -421,7 +443,23 @@ export const isTripPolicy = (u: unknown): u is TripPolicy => {
 }
 
 /**
- * Schema of a trip policy in JSON, as `fromJson` reads it.
+ * Schema of a trip policy in JSON, as `fromJson` reads it, or in the environment
+ * through `Config.schema` of Effect.
  */
-export const Config: Schema.Codec<TripPolicy, Options.Json> = /* @__PURE__ */ (() =>
-  Options.parsed(isTripPolicy, fromJson, toJson))()
+export const Config: Schema.Codec<TripPolicy, ConfigJson> = /* @__PURE__ */ (() =>
+  Options.parsed(
+    {
+      type: Schema.String,
+      failures: Schema.Number,
+      count: Schema.Number,
+      of: Schema.Number,
+      minimumCalls: Schema.Number,
+      ratio: Schema.Number,
+      within: Options.DurationInput,
+      after: Options.DurationInput,
+      policies: Schema.Array(Schema.suspend(() => Config))
+    },
+    isTripPolicy,
+    fromJson,
+    toJson
+  ))()

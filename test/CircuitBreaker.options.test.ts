@@ -275,6 +275,7 @@ describe("good options", () => {
       classify: undefined,
       failureIf: undefined,
       ignore: undefined,
+      retryAfter: undefined,
       dryRun: undefined,
       log: undefined,
       keys: { max: undefined, idleFor: undefined }
@@ -351,6 +352,11 @@ describe("describe", () => {
       CircuitBreaker.makeUnsafe("api", { openFor: Schedule.spaced(1), classify: Outcome.classify })
     )
     assert.deepStrictEqual([openFor, outcomes], ["a schedule", { classify: "a function" }])
+    const hinted = CircuitBreaker.makeUnsafe("api", { retryAfter: () => "5 seconds" })
+    const expected = { failureIf: undefined, ignore: undefined, retryAfter: "a function" }
+    assert.deepStrictEqual(CircuitBreaker.describe(hinted)["outcomes"], expected)
+    const called = CircuitBreaker.describe(CircuitBreaker.makeUnsafe("api"), { retryAfter: () => "5 seconds" })
+    assert.deepStrictEqual(called["outcomes"], expected)
   })
 
   it("returns the options of a call with those of its breaker", () => {
@@ -495,8 +501,12 @@ describe("Config", () => {
     ],
     [
       { halfOpen: { successes: { of: 3 } } },
-      `Missing key\n  at ["halfOpen"]["successes"]["count"]`,
-      `Missing key\n  at ["halfOpen"]["successes"]["ratio"]`
+      `CircuitBreaker: halfOpen.successes must be a count or a ratio, not both, got {"of":3}\n  at ["halfOpen"]["successes"]`
+    ],
+    [{ halfOpen: { successes: { count: 1 } } }, `Missing key\n  at ["halfOpen"]["successes"]["of"]`],
+    [
+      { halfOpen: { successes: { count: 1, off: 3 } } },
+      `unknown key, expected one of count, ratio, of\n  at ["halfOpen"]["successes"]["off"]`
     ],
     [
       { halfOpen: { leaseFor: 0 } },

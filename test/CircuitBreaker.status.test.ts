@@ -328,11 +328,11 @@ describe("the log", () => {
           ["Warn", `Circuit "api" (a) HELD_OPEN by ada: maintenance`, "a"],
           ["Info", `Circuit "api" HELD_CLOSED`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
-          ["Info", `Circuit "api" (a) CLOSED, by hand`, "a"],
           ["Warn", `Circuit "api" HELD_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, the hold is over`, undefined],
           ["Warn", `Circuit "api" OPEN after 1 consecutive failures, the last with boom, for 10000 ms`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
+          ["Info", `Circuit "api" (a) CLOSED, by hand`, "a"],
           ["Warn", `Circuit "api" OPEN after 1 consecutive failures, the last with boom, for 10000 ms`, undefined],
           ["Info", `Circuit "api" transitioning to HALF_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined]

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import {
   Arbitrary,
   Cause,
@@ -51,6 +51,22 @@ const begin = Effect.fnUntraced(function* (breaker: Theirs.CircuitBreaker, of = 
   const work = yield* Deferred.make<string, Boom>()
   const fiber = yield* Effect.forkChild(breaker.execute(Deferred.await(work), { key: of }), { startImmediately: true })
   return { work, fiber, exit: () => fiber.pollUnsafe() }
+})
+
+it("adds Effect's error, the services of classify and those of a class", () => {
+  class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
+  class Rules extends Context.Service<Rules, object>()("Rules") {}
+  expectTypeOf(EffectBreaker.make(CircuitBreaker.makeUnsafe("api"))).toEqualTypeOf<
+    Effect.Effect<Theirs.CircuitBreaker, never, Scope.Scope>
+  >()
+  expectTypeOf(EffectBreaker.make(Payments)).toEqualTypeOf<
+    Effect.Effect<Theirs.CircuitBreaker, never, Payments | Scope.Scope>
+  >()
+  expectTypeOf(EffectBreaker.layer(Payments)).toEqualTypeOf<Layer.Layer<Theirs.CircuitBreaker, never, Payments>>()
+  expectTypeOf<Theirs.CircuitBreaker["execute"]>().toBeCallableWith(Effect.fail(new Boom()), {
+    key: "k",
+    classify: () => Effect.as(Rules, Theirs.success)
+  })
 })
 
 describe("execute", () => {

@@ -344,7 +344,8 @@ describe("parsed", () => {
     readonly x: number
   }
   const isPoint = (u: unknown): u is Point => typeof u === "object" && u !== null && "x" in u
-  const schema = Options.parsed<Point>(
+  const schema = Options.parsed(
+    { px: Schema.Number },
     isPoint,
     (json) => ({ x: Options.count("M", "at.x", wrong(json["px"])) }),
     ({ x }) => ({ px: x })

@@ -49,10 +49,71 @@ describe("constructors", () => {
 })
 
 describe("hint", () => {
-  it("is a finite Duration above zero in `retryAfter`", () => {
-    assert.deepStrictEqual(Outcome.hint({ retryAfter: Duration.seconds(2) }), Duration.seconds(2))
-    assert.deepStrictEqual(Outcome.hint(new Unavailable({ retryAfter: Duration.millis(1) })), Duration.millis(1))
-    assert.deepStrictEqual(Outcome.hint({ retryAfter: Duration.nanos(1n) }), Duration.nanos(1n))
+  const some: ReadonlyArray<readonly [Duration.Input, Duration.Duration]> = [
+    [Duration.seconds(2), Duration.seconds(2)],
+    [Duration.nanos(1n), Duration.nanos(1n)],
+    [1, Duration.millis(1)],
+    [0.5, Duration.millis(0.5)],
+    [1n, Duration.nanos(1n)],
+    ["5 seconds", Duration.seconds(5)],
+    [{ seconds: 1, milliseconds: 500 }, Duration.millis(1500)],
+    [[2, 0], Duration.seconds(2)]
+  ]
+  for (const [retryAfter, expected] of some) {
+    const shown = typeof retryAfter === "bigint" ? `${retryAfter}n` : JSON.stringify(retryAfter)
+    it(`is the finite duration above zero in \`retryAfter\`: ${shown}`, () => {
+      assert.deepStrictEqual(Outcome.hint({ retryAfter }), expected)
+      assert.deepStrictEqual(Outcome.hint(new Unavailable({ retryAfter })), expected)
+      assert.deepStrictEqual(
+        Outcome.hint("an error", () => retryAfter),
+        expected
+      )
+    })
+  }
+
+  it("is the very Duration that the error holds", () => {
+    const retryAfter = Duration.seconds(2)
+    assert.strictEqual(Outcome.hint({ retryAfter }), retryAfter)
+  })
+
+  it("is what the function reads, whatever the property holds", () => {
+    const error = { retryAfter: "9 seconds", wait: 2 }
+    assert.deepStrictEqual(
+      Outcome.hint(error, ({ wait }) => Duration.seconds(wait)),
+      Duration.seconds(2)
+    )
+    assert.isUndefined(Outcome.hint(error, () => undefined))
+  })
+
+  it("of a refusal is what its getter computes", () => {
+    const left = [3, 0]
+    const refusal = {
+      [Refusal.TypeId]: Refusal.TypeId,
+      get retryAfter() {
+        return Duration.seconds(left.shift() ?? -1)
+      }
+    }
+    assert.deepStrictEqual(Outcome.hint(refusal), Duration.seconds(3))
+    assert.isUndefined(Outcome.hint(refusal))
+  })
+
+  it("is nothing where reading it throws", () => {
+    const bug = () => {
+      throw new Error("from the error")
+    }
+    assert.isUndefined(Outcome.hint(Object.defineProperty({}, "retryAfter", { get: bug })))
+    assert.isUndefined(Outcome.hint({ retryAfter: Object.defineProperty({}, "seconds", { get: bug }) }))
+    assert.isUndefined(Outcome.hint(new Proxy({}, { has: bug })))
+  })
+
+  it("lets a function that throws throw", () => {
+    assert.throws(
+      () =>
+        Outcome.hint("x", () => {
+          throw new RangeError("from the function")
+        }),
+      RangeError
+    )
   })
 
   const none: ReadonlyArray<unknown> = [
@@ -60,8 +121,18 @@ describe("hint", () => {
     { retryAfter: Duration.seconds(-1) },
     { retryAfter: Duration.infinity },
     { retryAfter: Duration.negativeInfinity },
-    { retryAfter: 5 },
-    { retryAfter: "5 seconds" },
+    { retryAfter: 0 },
+    { retryAfter: -5 },
+    { retryAfter: Number.NaN },
+    { retryAfter: Number.POSITIVE_INFINITY },
+    { retryAfter: "Infinity" },
+    { retryAfter: "120" },
+    { retryAfter: "Wed, 21 Oct 2026 07:28:00 GMT" },
+    { retryAfter: true },
+    { retryAfter: () => 5 },
+    { retryAfter: new Date(5) },
+    { retryAfter: ["5 seconds"] },
+    { retryAfter: { seconds: Number.NaN } },
     { retryAfter: undefined },
     { retryAfter: null },
     {},
@@ -71,7 +142,11 @@ describe("hint", () => {
     5
   ]
   for (const error of none) {
-    it(`is nothing of ${typeof error} ${JSON.stringify(error)}`, () => assert.isUndefined(Outcome.hint(error)))
+    it(`is nothing of ${typeof error} ${JSON.stringify(error)}`, () => {
+      assert.isUndefined(Outcome.hint(error))
+      const given = typeof error === "object" && error !== null && "retryAfter" in error ? error.retryAfter : undefined
+      assert.isUndefined(Outcome.hint("an error", () => given as Duration.Input | undefined))
+    })
   }
 })
 
@@ -84,7 +159,8 @@ describe("classify", () => {
     ["the error undefined", Exit.fail(undefined), failed],
     ["a defect", Exit.die("a defect"), failed],
     ["an error with a hint", Exit.fail(new Unavailable({ retryAfter: Duration.seconds(3) })), failedFor("3 seconds")],
-    ["an error with a hint that is none", Exit.fail(new Unavailable({ retryAfter: "3 seconds" })), failed],
+    ["an error with a hint that is none", Exit.fail(new Unavailable({ retryAfter: "soon" })), failed],
+    ["an error with a hint as text", Exit.fail(new Unavailable({ retryAfter: "3 seconds" })), failedFor("3 seconds")],
     ["interruption", Exit.interrupt(1), Outcome.ignored],
     ["interruption by two", all(interrupt, Cause.interrupt(2)), Outcome.ignored],
     ["a refusal", Exit.fail(refused), Outcome.ignored],
@@ -191,7 +267,18 @@ describe("classifier", () => {
       all(fail(new NotFound()), interrupt),
       Outcome.ignored
     ],
-    ["two ignored errors", { ignore: () => true }, all(fail("x"), fail("y")), Outcome.ignored]
+    ["two ignored errors", { ignore: () => true }, all(fail("x"), fail("y")), Outcome.ignored],
+    ["retryAfter reads the hint", { retryAfter: () => "7 seconds" }, text, failedFor("7 seconds")],
+    ["retryAfter replaces the property", { retryAfter: () => 5 }, unavailable, failedFor(5)],
+    ["retryAfter that finds none", { retryAfter: () => undefined }, unavailable, failed],
+    ["retryAfter that finds no duration", { retryAfter: () => "soon" as never }, unavailable, failed],
+    ["retryAfter is the default itself", { retryAfter: Outcome.hint }, unavailable, failedFor("3 seconds")],
+    ["retryAfter with failureIf", { failureIf: "NotFound", retryAfter: () => 5 }, notFound, failedFor(5)],
+    ["retryAfter with failureIf that ignores", { failureIf: "A", retryAfter: () => 5 }, notFound, Outcome.ignored],
+    ["retryAfter with ignore", { ignore: "NotFound", retryAfter: () => 5 }, text, failedFor(5)],
+    ["retryAfter with ignore that ignores", { ignore: "NotFound", retryAfter: () => 5 }, notFound, Outcome.ignored],
+    ["retryAfter leaves defects without a hint", { retryAfter: () => 5 }, Exit.die("x"), failed],
+    ["retryAfter leaves values successes", { retryAfter: () => 5 }, Exit.succeed(1), Outcome.success]
   ]
   for (const [name, options, exit, outcome] of table) {
     it(name, () => assert.deepStrictEqual(Outcome.classifier(options)(exit), outcome))
@@ -216,6 +303,22 @@ describe("classifier", () => {
     })
     assert.throws(() => classify(text), RangeError, "from the predicate")
   })
+
+  it("gives retryAfter the errors that count, and no refusal", () => {
+    const seen: Array<unknown> = []
+    const classify = Outcome.classifier({ ignore: "NotFound", retryAfter: (error) => void seen.push(error) as undefined })
+    for (const exit of [notFound, text, Exit.fail(refused), Exit.die("x"), Exit.interrupt(1)]) classify(exit)
+    assert.deepStrictEqual(seen, ["text"])
+  })
+
+  it("lets a retryAfter that throws throw", () => {
+    const classify = Outcome.classifier({
+      retryAfter: () => {
+        throw new RangeError("from retryAfter")
+      }
+    })
+    assert.throws(() => classify(text), RangeError, "from retryAfter")
+  })
 })
 
 describe("bad options", () => {
@@ -225,6 +328,8 @@ describe("bad options", () => {
   const table: ReadonlyArray<readonly [options: object, field: string, value: unknown, rule: string]> = [
     [{ classify, failureIf: predicate }, "failureIf", predicate, "absent where classify is given"],
     [{ classify, ignore: "NotFound" }, "ignore", "NotFound", "absent where classify is given"],
+    [{ classify, retryAfter: predicate }, "retryAfter", predicate, "absent where classify is given"],
+    ...["5 seconds", 5, null, {}].map((value) => [{ retryAfter: value }, "retryAfter", value, "a function"] as const),
     [{ classify: "Success" }, "classify", "Success", "a function"],
     [{ classify: null }, "classify", null, "a function"],
     ...(["failureIf", "ignore"] as const).flatMap((field) =>

@@ -883,13 +883,13 @@ describe("bad options", () => {
       { breaker: { source: breaker, kee: "a" } },
       "breaker.kee",
       "a",
-      "absent (the keys are key, classify, failureIf, ignore)"
+      "absent (the keys are key, classify, failureIf, ignore, retryAfter)"
     ],
     [
       { breaker: { source: breaker, orElse } },
       "breaker.orElse",
       orElse,
-      "absent (the keys are key, classify, failureIf, ignore)"
+      "absent (the keys are key, classify, failureIf, ignore, retryAfter)"
     ],
     [
       { breaker: { source: breaker, ignore: [] } },

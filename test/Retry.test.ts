@@ -565,7 +565,7 @@ describe("retryAfter", () => {
     ["of zero changes nothing", 0, [0, 1000]],
     ["of maxRetryAfter is waited for", Duration.minutes(1), [0, 60_000]],
     ["longer than maxRetryAfter ends the retrying", Duration.millis(60_001), [0]],
-    ["that is infinite ends the retrying", Duration.infinity, [0]],
+    ["that is infinite is ignored", Duration.infinity, [0, 1000]],
     ["that is NaN is ignored", Number.NaN, [0, 1000]],
     ["that is negative is ignored", -5000, [0, 1000]],
     ["that is minus infinity is ignored", Number.NEGATIVE_INFINITY, [0, 1000]],

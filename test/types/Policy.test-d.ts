@@ -236,6 +236,15 @@ describe("make", () => {
     Policy.make({ fallback: { orElse: (error: A) => Effect.succeed(error.a), if: "A" } })
   })
 
+  it("answers no error for certain where the tags are not known", () => {
+    const tags: ReadonlyArray<string> = ["A"]
+    const policy = Policy.make({ fallback: { orElse: () => cached, if: tags } })
+    expectTypeOf(call.pipe(policy)).toEqualTypeOf<Effect.Effect<number | string, A | B | AnswerError, Work | Cache>>()
+    expectTypeOf(Policy.fallback({ orElse: () => cached, if: tags })).toEqualTypeOf<
+      Policy.Policy<string, AnswerError, Cache>
+    >()
+  })
+
   it("answers for certain only where the fallback is there for certain", () => {
     const slots: { fallback: (() => typeof cached) | undefined } = { fallback: undefined }
     const policy = Policy.make(slots)
@@ -440,7 +449,13 @@ describe("compose", () => {
     const list: ReadonlyArray<Policy.Any> = [
       Policy.fallback({ orElse: (error) => Effect.succeed(error), if: "A" }),
       Policy.retry({ while: "A" }),
-      Policy.circuitBreaker({ source: Payments, ignore: (error) => error === 1 }),
+      Policy.circuitBreaker({
+        source: Payments,
+        ignore: (error) => {
+          expectTypeOf(error).toEqualTypeOf<unknown>()
+          return true
+        }
+      }),
       Policy.make({ retry: { while: "A" }, fallback: { orElse: () => cached, if: "B" } })
     ]
     expectTypeOf(list[0]).toEqualTypeOf<Policy.Any | undefined>()
