@@ -89,18 +89,18 @@ interface Bytes {
 }
 
 const bytes = (): Bytes => {
-  const memory = run("memory.ts", [], ["--max-semi-space-size=512"]) as Record<string, { ours: number; effect: number }>
-  const bundle = run("bundle.ts") as { ours: number; effect: number }
-  const row = (what: string, must: number, stretch?: number) => ({
-    ours: Math.round(memory[what]?.ours ?? Number.NaN),
-    effect: Math.round(memory[what]?.effect ?? Number.NaN),
+  const memory = (name: string) => Number(run("memory.ts", [name], ["--max-semi-space-size=512"]))
+  const row = (what: string, must: number, stretch: number, base: number) => ({
+    ours: Math.round(memory(`${what} ours`) - base),
+    effect: Math.round(memory(`${what} effect`) - base),
     must,
-    ...(stretch === undefined ? undefined : { stretch })
+    stretch
   })
+  const bundle = run("bundle.ts") as { ours: number; effect: number }
   return {
-    "closed call": row("closed call", 128, 64),
-    "in flight": row("in flight", 128, 64),
-    circuit: row("circuit", 256, 160),
+    "closed call": row("closed call", 128, 64, memory("closed call bare")),
+    "in flight": row("in flight", 128, 64, memory("in flight bare")),
+    circuit: row("circuit", 256, 160, 0),
     bundle: { ours: bundle.ours, effect: bundle.effect, must: 2560 }
   }
 }

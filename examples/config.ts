@@ -2,7 +2,7 @@
  * Policies from configuration: from JSON, and from the environment through
  * Effect's `Config`. What is wrong is found when it is read, with its path.
  */
-import { CircuitBreaker, Health, Policy, Retry } from "effect-resilience"
+import { CircuitBreaker, Health, Options, Policy, Retry, TripPolicy } from "effect-resilience"
 import { Config, ConfigProvider, Effect, Schema } from "effect"
 import assert from "node:assert/strict"
 
@@ -51,37 +51,60 @@ for (const mistake of mistakes) {
   assert.ok(error.message.includes("at ["))
 }
 
-// The environment: a policy as JSON in one variable, and single values beside it.
+// The environment: one variable for each option, or JSON in one variable.
 const environment = ConfigProvider.layer(
-  ConfigProvider.fromEnv({
-    env: {
-      PAYMENTS_POLICY: `{ "deadline": "10 seconds", "retry": { "maxAttempts": 2 } }`,
-      PAYMENTS_TIMEOUT: "750 millis",
-      HEALTH: `{ "version": "1.4.0", "ttl": "1 second" }`
-    }
-  })
+  Options.constantCase(
+    ConfigProvider.fromEnv({
+      env: {
+        PAYMENTS_DEADLINE: "10 seconds",
+        PAYMENTS_RETRY_MAX_ATTEMPTS: "2",
+        PAYMENTS_RETRY_BACKOFF_TYPE: "exponential",
+        PAYMENTS_RETRY_BACKOFF_INITIAL: "50 millis",
+        PAYMENTS_RETRY_WHILE_0: "Unavailable",
+        PAYMENTS_RETRY_WHILE_1: "TimeoutExceededError",
+        PAYMENTS_BREAKER_NAME: "payments",
+        PAYMENTS_BREAKER_OPTIONS_OPEN_FOR: "20 seconds",
+        PAYMENTS_BREAKER_OPTIONS_HALF_OPEN_SUCCESSES_COUNT: "2",
+        PAYMENTS_BREAKER_OPTIONS_HALF_OPEN_SUCCESSES_OF: "3",
+        PAYMENTS_ATTEMPT_TIMEOUT: "750 millis",
+        SEARCH_BREAKER_TRIP_TYPE: "any",
+        SEARCH_BREAKER_TRIP_POLICIES_0_TYPE: "consecutive",
+        SEARCH_BREAKER_TRIP_POLICIES_1_TYPE: "slowCalls",
+        SEARCH_BREAKER_TRIP_POLICIES_1_AFTER: "2 seconds",
+        SEARCH_RETRY: `{ "maxAttempts": 5, "maxElapsed": "3 seconds" }`,
+        HEALTH_VERSION: "1.4.0",
+        HEALTH_TTL: "1 second",
+        MISTAKE_BREAKER_HALF_OPEN_PROBES: "none"
+      }
+    })
+  )
 )
 
 const fromEnvironment = Effect.gen(function* () {
-  const config = yield* Config.schema(Schema.fromJsonString(Policy.Config), "PAYMENTS_POLICY")
-  const after = yield* Config.Duration("PAYMENTS_TIMEOUT")
-  // The first is outermost, so each attempt has this timeout.
-  const policy = Policy.compose(yield* Policy.fromConfig(config), Policy.timeout(after))
+  const policy = yield* Policy.fromConfig(yield* Config.schema(Policy.Config, "PAYMENTS"))
+  console.log(`\n${Policy.describe(policy)}`)
   assert.deepEqual(
     policy.layers.map(({ kind, parameters }) => [kind, parameters["after"] ?? parameters["maxAttempts"]]),
     [
       ["deadline", 10_000],
       ["retry", 2],
-      ["timeout", 750]
+      ["circuit breaker", undefined],
+      ["attempt timeout", 750]
     ]
   )
 
-  // One policy has a schema too, and its options are those that the constructor takes.
-  const options = yield* Schema.decodeUnknownEffect(Retry.Config)({ maxAttempts: 5, maxElapsed: "3 seconds" })
-  assert.equal(Retry.describe(options).maxElapsed, 3_000)
-  const breaker = yield* Schema.decodeUnknownEffect(CircuitBreaker.Config)({ openFor: 5_000, dryRun: true })
-  assert.equal(CircuitBreaker.resolve(breaker).dryRun, true)
-  const health = yield* Config.schema(Schema.fromJsonString(Health.Config), "HEALTH")
+  // Each module has a schema, and what it reads are the options that its constructors take.
+  const breaker = yield* Config.schema(CircuitBreaker.Config, "SEARCH_BREAKER")
+  assert.deepEqual(breaker.trip, TripPolicy.any(TripPolicy.consecutive(), TripPolicy.slowCalls({ after: "2 seconds" })))
+  const retry = yield* Config.schema(Schema.fromJsonString(Retry.Config), "SEARCH_RETRY")
+  assert.equal(Retry.describe(retry).maxElapsed, 3_000)
+  const health = yield* Config.schema(Health.Config, "HEALTH")
   assert.equal(health.version, "1.4.0")
+  const absent = yield* Config.schema(Retry.Config, "HEALTH_RETRY").pipe(Config.withDefault({}))
+  assert.equal(Retry.describe(absent).maxAttempts, 3)
+
+  const mistake = yield* Effect.flip(Config.schema(CircuitBreaker.Config, "MISTAKE_BREAKER"))
+  console.log(`\nMISTAKE_BREAKER_HALF_OPEN_PROBES=none\n  ${mistake.cause.message.replaceAll("\n", "\n  ")}`)
+  assert.equal(mistake.cause.message, `Expected number\n  at ["MISTAKE_BREAKER"]["halfOpen"]["probes"]`)
 })
 await Effect.runPromise(fromEnvironment.pipe(Effect.scoped, Effect.provide(environment)))

@@ -198,9 +198,9 @@ export interface Status {
  *
  * **Details**
  *
- * `permit` is 0 for a call through a closed circuit, above for a probe, and -1
- * for a call whose outcome moves nothing: one that only a dry run admitted, or
- * one with a key that went through the breaker's own circuit.
+ * `generation` is -1 for a call whose outcome moves nothing: one that only a dry
+ * run admitted, or one with a key that went through the breaker's own circuit.
+ * `permit` is above 0 for a probe.
  */
 export interface Admission {
   readonly generation: number
@@ -208,6 +208,9 @@ export interface Admission {
   /** When the call was admitted, in milliseconds since the epoch. */
   readonly start: number
 }
+
+// Events that calls cause.
+type CallEvent = Extract<CircuitState.Event, { readonly _tag: "Trip" | "Settle" }>
 
 // What only circuits in trouble need, so that the others stay small.
 interface Trouble {
@@ -221,8 +224,8 @@ interface Trouble {
   outcomes: number
   /** Whether the store is being asked for an admission. */
   asking: boolean
-  /** Generation whose end the store is being told of. */
-  tripping: number | undefined
+  /** Generation of the outcome that the store is being told of. */
+  telling: number | undefined
 }
 
 /**
@@ -341,11 +344,10 @@ export class Circuit implements CircuitStore.Cell {
           Effect.onInterrupt(restore(Fiber.join(asked)), () =>
             Effect.forkDetach(
               Effect.flatMap(Fiber.join(asked), (late) =>
-                Effect.flatMap(Effect.option(this.admitted(late, now, key)), (admission) =>
-                  admission._tag === "Some"
-                    ? (this.record(Outcome.ignored, Cause.empty, admission.value) ?? Effect.void)
-                    : Effect.void
-                )
+                Effect.matchEffect(this.admitted(late, now, key), {
+                  onFailure: () => Effect.void,
+                  onSuccess: (admission) => this.record(Outcome.ignored, Cause.empty, admission) ?? Effect.void
+                })
               )
             )
           ),
@@ -363,14 +365,13 @@ export class Circuit implements CircuitStore.Cell {
     const report = this.report(before, after)
     let decided: Exit.Exit<Admission, CircuitOpenError>
     if (answer._tag === "Admitted") {
-      if (this.counting !== this.current && this.current._tag === "Closed") this.count()
       this.calls++
-      decided = Exit.succeed({ generation: answer.generation, permit: key === this.key ? answer.permit : -1, start })
+      decided = Exit.succeed({ generation: key === this.key ? answer.generation : -1, permit: answer.permit, start })
     } else {
       this.troubles().refused++
       if (this.breaker.settings.dryRun) {
         this.calls++
-        decided = Exit.succeed({ generation: after.generation, permit: -1, start })
+        decided = Exit.succeed({ generation: -1, permit: 0, start })
       } else {
         decided = Exit.fail(new Stackless(this, after, answer._tag === "Refused" ? answer.retryAt : undefined, start))
       }
@@ -433,7 +434,7 @@ export class Circuit implements CircuitStore.Cell {
       }
     }
     const { current } = this
-    if (current.generation !== admission.generation || admission.permit < 0) return undefined
+    if (current.generation !== admission.generation) return undefined
     if (current._tag === "HalfOpen") {
       // A slow probe is a failed one: the circuit would open again at once.
       const said = slow ? "Failure" : tag
@@ -443,19 +444,19 @@ export class Circuit implements CircuitStore.Cell {
         permit: admission.permit,
         outcome: said,
         openMillis,
-        reason: tag === "Failure" ? `a failed probe, with ${summary(cause)}` : "a slow probe"
+        reason: tag === "Failure" ? `a failed probe${because(", with", cause)}` : "a slow probe"
       }))
     }
     if (current._tag !== "Closed") return undefined
     if (this.counting !== current) this.count()
     const window = (this.window ??= TripPolicy.window(settings.trip))
     const reason = TripPolicy.record(settings.trip, window, tag, elapsed, now)
-    if (reason === undefined || this.trouble?.tripping === current.generation) return undefined
+    if (reason === undefined || this.trouble?.telling === current.generation) return undefined
     return this.open(outcome, true, this.breaker.clock.currentTimeMillisUnsafe(), (openMillis) => ({
       _tag: "Trip",
       generation: admission.generation,
       openMillis,
-      reason: tag === "Failure" ? `${reason}, the last with ${summary(cause)}` : reason
+      reason: tag === "Failure" ? reason + because(", the last with", cause) : reason
     }))
   }
 
@@ -474,7 +475,7 @@ export class Circuit implements CircuitStore.Cell {
     outcome: Outcome.Outcome,
     opens: boolean,
     now: number,
-    event: (openMillis: number) => CircuitState.Event
+    event: (openMillis: number) => CallEvent
   ): Effect.Effect<void> | undefined {
     if (!opens) return this.tell(event(0), now)
     const { maxOpenMillis, openMillis } = this.breaker.settings
@@ -488,14 +489,13 @@ export class Circuit implements CircuitStore.Cell {
   }
 
   // A call does not wait until the store has heard of its outcome.
-  private tell(event: CircuitState.Event, now: number): Effect.Effect<void> | undefined {
+  private tell(event: CallEvent, now: number): Effect.Effect<void> | undefined {
     const update = this.update(event, now)
     if (update === undefined || !this.breaker.shared) return update
-    if (event._tag !== "Trip") return Effect.asVoid(Effect.forkDetach(update))
     const trouble = this.troubles()
-    trouble.tripping = event.generation
+    trouble.telling = event.generation
     const told = Effect.sync(() => {
-      trouble.tripping = undefined
+      trouble.telling = undefined
     })
     return Effect.asVoid(Effect.forkDetach(Effect.ensuring(update, told)))
   }
@@ -565,7 +565,7 @@ export class Circuit implements CircuitStore.Cell {
       lastFailure: undefined,
       outcomes: successes(this.successes),
       asking: false,
-      tripping: undefined
+      telling: undefined
     })
   }
 
@@ -624,7 +624,7 @@ export class Circuit implements CircuitStore.Cell {
       case "Open":
         return idle(CircuitState.openUntil(current))
       case "HalfOpen":
-        return idle(Math.max(current.since, current.notBefore, ...current.leases.map((lease) => lease.until)))
+        return idle(Math.max(current.since, current.notBefore))
       default:
         return current.until !== undefined && idle(current.until)
     }
@@ -645,7 +645,11 @@ const recent = (outcomes: number): ReadonlyArray<Outcome.Outcome["_tag"]> => {
   return list
 }
 
-// One line about a cause. Errors of any type come here, so reading one may throw.
+// One line about a cause, if there is one. Errors of any type come here, so
+// reading one may throw.
+const because = (words: string, cause: Cause.Cause<unknown>): string =>
+  cause.reasons.length === 0 ? "" : `${words} ${summary(cause)}`
+
 const summary = (cause: Cause.Cause<unknown>): string => {
   try {
     const error = Cause.squash(cause)
@@ -675,15 +679,11 @@ const logChange = ({ from, key, name, to }: Change): Effect.Effect<void> => {
   const held = CircuitState.isHeld(to)
   const by = held && to.by !== undefined ? ` by ${to.by}` : ""
   const why = "reason" in to && to.reason !== undefined ? `: ${to.reason}` : ""
-  const closed = () =>
-    from._tag === "HalfOpen" && to._tag === "Closed" && to.openings > 0
-      ? "service recovered"
-      : CircuitState.isHeld(from) && from.until !== undefined && to.since >= from.until
-        ? "the hold is over"
-        : "by hand"
+  const over = CircuitState.isHeld(from) && from.until !== undefined && to.since >= from.until
   const message =
     to._tag === "Closed"
-      ? `${circuit} CLOSED, ${closed()}`
+      ? // Only probes close a circuit without clean counts.
+        `${circuit} CLOSED, ${to.openings > 0 ? "service recovered" : over ? "the hold is over" : "by hand"}`
       : to._tag === "HalfOpen"
         ? `${circuit} transitioning to HALF_OPEN`
         : to._tag === "Open"

@@ -72,7 +72,7 @@ export const make = <I = never>(
   source: CircuitBreaker.Source<I>
 ): Effect.Effect<Persistence.CircuitBreaker, never, I | Scope.Scope> =>
   Effect.flatMap(CircuitBreaker.breaker(source), (breaker) =>
-    Effect.map(endings, (onEnd) =>
+    Effect.map(makeTransitions(breaker), (transitions) =>
       Persistence.CircuitBreaker.of({
         [Persistence.TypeId]: Persistence.TypeId,
         execute: dual(2, <A, E, R, R2>(self: Effect.Effect<A, E, R>, options: ExecuteOptions<A, E, R2>) =>
@@ -82,7 +82,7 @@ export const make = <I = never>(
           Effect.withFiber((fiber) =>
             Effect.succeed(toState(breaker, key, fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()))
           ),
-        transitions: transitions(breaker, onEnd)
+        transitions
       })
     )
   )
@@ -182,46 +182,44 @@ const toState = (breaker: CircuitBreaker.CircuitBreaker, key: string, now: numbe
   }
 }
 
-// Runs functions when the scope closes, until each is taken back.
-const endings: Effect.Effect<(end: () => void) => () => void, never, Scope.Scope> = /* @__PURE__ */ (() =>
+// Each consumer sees what happens from the moment it begins until the scope closes.
+const makeTransitions = ({
+  listeners
+}: CircuitBreaker.CircuitBreaker): Effect.Effect<Stream.Stream<Persistence.Transition>, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => ({ functions: new Set<() => void>(), ended: false })),
-      (endings) =>
+      Effect.sync(() => {
+        const consumers = new Set<Queue.Queue<Persistence.Transition, Cause.Done>>()
+        const listener = (change: CircuitBreaker.Change) => {
+          const transition = toTransition(change)
+          if (transition === undefined) return
+          for (const consumer of consumers) Queue.offerUnsafe(consumer, transition)
+        }
+        return { consumers, listener, closed: false }
+      }),
+      (hub) =>
         Effect.sync(() => {
-          endings.ended = true
-          for (const end of endings.functions) end()
+          hub.closed = true
+          for (const consumer of hub.consumers) Queue.endUnsafe(consumer)
         })
     ),
-    (endings) => (end: () => void) => {
-      if (endings.ended) end()
-      else endings.functions.add(end)
-      return () => endings.functions.delete(end)
-    }
-  ))()
-
-const transitions = (
-  { listeners }: CircuitBreaker.CircuitBreaker,
-  onEnd: (end: () => void) => () => void
-): Stream.Stream<Persistence.Transition> =>
-  Stream.callback<Persistence.Transition>(
-    (queue) =>
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const listener = (change: CircuitBreaker.Change) => {
-            const transition = toTransition(change)
-            if (transition !== undefined) Queue.offerUnsafe(queue, transition)
-          }
-          listeners.add(listener)
-          const takeBack = onEnd(() => Queue.endUnsafe(queue))
-          return () => {
-            listeners.delete(listener)
-            takeBack()
-          }
-        }),
-        (unsubscribe) => Effect.sync(unsubscribe)
-      ),
-    { bufferSize: 1024, strategy: "sliding" }
+    (hub) =>
+      Stream.callback<Persistence.Transition>(
+        (consumer) =>
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              hub.consumers.add(consumer)
+              listeners.add(hub.listener)
+              if (hub.closed) Queue.endUnsafe(consumer)
+            }),
+            () =>
+              Effect.sync(() => {
+                hub.consumers.delete(consumer)
+                if (hub.consumers.size === 0) listeners.delete(hub.listener)
+              })
+          ),
+        { bufferSize: 1024, strategy: "sliding" }
+      )
   )
 
 // The breaker's own circuit has no key.

@@ -226,6 +226,12 @@ export const keys = (module: string, json: Json, allowed: ReadonlyArray<string>)
  * `fields` are what the environment is asked for: `parse` alone says which keys
  * and values there may be. An `InvalidOptionError` that it throws becomes an
  * issue at the path of its field.
+ *
+ * **Gotchas**
+ *
+ * `Config.schema` of Effect 4.1 reads a union as text where no member decodes to
+ * an object or a list of known shape. One of text and this schema has to be a
+ * field of `struct`.
  */
 export const parsed = <T, E extends Json>(
   fields: Schema.Struct.Fields,
@@ -302,11 +308,17 @@ const json = (fields: Schema.Struct.Fields): Schema.Codec<Json> => {
     Schema.encodeTo(
       // What fields there are is not known to the types.
       shape as unknown as Schema.Codec<Json>,
-      SchemaTransformation.transform({ decode: (input) => withoutWords(input) as Json, encode: (output) => output })
+      SchemaTransformation.transform({
+        decode: (input) => withoutWords(input) as Json, // of an object it is an object
+        encode: (output) => output
+      })
     )
   )
 }
 
+/**
+ * Schema of any value, read off text as the encoded side of a field is.
+ */
 const unread = (field: Schema.Constraint): Schema.Codec<unknown> => {
   const encoded = Schema.toEncoded(field)
   const { _tag } = encoded.ast
@@ -324,6 +336,7 @@ const anything = <S extends Schema.Constraint>(source: S, decode: (input: S["Typ
     toCodecStringTree: () =>
       Schema.link<unknown>()(
         source,
+        // What is written was checked by the field that the source is for.
         SchemaTransformation.transform({ decode, encode: (output) => output as S["Type"] })
       )
   })

@@ -48,7 +48,7 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
-import { hasProperty } from "effect/Predicate"
+import { hasProperty, isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Backoff from "./Backoff.ts"
@@ -167,7 +167,7 @@ const plain = (parameters: Rules.Json): Rules.Json => JSON.parse(JSON.stringify(
 /**
  * Returns whether a value is a policy.
  */
-export const isPolicy = (u: unknown): u is Any => typeof u === "function" && parts.has(u as Any) // asks, whatever it is
+export const isPolicy = (u: unknown): u is Any => parts.has(u as Any) // a WeakMap has nothing that is no object
 
 /**
  * Policy that changes nothing.
@@ -508,23 +508,23 @@ const slotParts = (slots: AnySlots): ReadonlyArray<Part> => {
   if (typeof slots !== "object" || slots === null) Rules.reject("Policy", "slots", slots, "an object")
   Rules.keys("Policy", { ...slots }, slotNames)
   // Each function checks what it is given, whatever the type.
-  const part = (slot: keyof AnySlots, short: string, build: (given: never) => Part): ReadonlyArray<Part> => {
+  const part = (slot: keyof AnySlots, build: (given: never) => Part): ReadonlyArray<Part> => {
     const given = slots[slot]
     if (given === undefined) return []
     try {
       return [build(given as never)]
     } catch (error) {
       if (!(error instanceof Rules.InvalidOptionError)) throw error
-      const isShort = error.field === short && Object.is(error.value, given)
-      throw new Rules.InvalidOptionError("Policy", isShort ? slot : `${slot}.${error.field}`, error.value, error.rule)
+      const field = Object.is(error.value, given) ? slot : `${slot}.${error.field}`
+      throw new Rules.InvalidOptionError("Policy", field, error.value, error.rule)
     }
   }
   return [
-    ...part("fallback", "orElse", fallbackPart),
-    ...part("deadline", "after", (after) => timeoutPart("deadline", after)),
-    ...part("retry", "options", retryPart),
-    ...part("breaker", "source", breakerPart),
-    ...part("attemptTimeout", "after", (after) => timeoutPart("attempt timeout", after))
+    ...part("fallback", fallbackPart),
+    ...part("deadline", (after) => timeoutPart("deadline", after)),
+    ...part("retry", retryPart),
+    ...part("breaker", breakerPart),
+    ...part("attemptTimeout", (after) => timeoutPart("attempt timeout", after))
   ]
 }
 
@@ -559,7 +559,7 @@ export interface Description {
 export const describe: {
   (policy: Any, format?: "text" | "mermaid"): string
   (policy: Any, format: "json"): Description
-} = (policy: Any, format: "text" | "mermaid" | "json" = "text"): never => {
+} = (policy: Any, format?: "text" | "mermaid" | "json"): never => {
   const { layers } = policy
   const warnings = warningsOf(layers)
   const description: Description = { layers, warnings: warnings.map(({ text }) => text) }
@@ -571,13 +571,10 @@ export const describe: {
 
 const lines = (parameters: object, prefix = ""): ReadonlyArray<string> =>
   Object.entries(parameters).flatMap(([name, value]: [string, unknown]) =>
-    isPlainObject(value) || (Array.isArray(value) && value.some(isPlainObject))
+    isObject(value) || (Array.isArray(value) && value.some(isObject))
       ? lines(value, `${prefix}${name}.`)
       : [`${prefix}${name}=${typeof value === "string" && isWord.test(value) ? value : JSON.stringify(value)}`]
   )
-
-const isPlainObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 // What reads well without quotes.
 const isWord = /^[\p{L}\p{N}._:/-]+(?: [\p{L}\p{N}._:/-]+)*$/u
@@ -648,7 +645,8 @@ const warningsAbout = (
       }
       break
     default:
-      for (const other of outside.filter(isTimeout)) {
+      for (const other of outside) {
+        // Only timeouts have that parameter.
         if (Number(layer.parameters["after"]) >= Number(other.parameters["after"])) {
           warn(`the ${layer.kind} is not shorter than the ${other.kind} around it, so it never ends first`)
         }

@@ -72,6 +72,7 @@ describe("CircuitOpenError", () => {
       assert.strictEqual(made.message, constructed.message)
       assert.strictEqual(String(made), String(constructed))
       assert.isTrue(Refusal.isRefusal(made) && Refusal.isRefusal(constructed))
+      assert.strictEqual(made[Refusal.TypeId], Refusal.TypeId)
       assert.isTrue(Equal.equals(made, made))
       assert.isUndefined(made.stack)
     })

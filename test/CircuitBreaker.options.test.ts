@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Schedule, Schema } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Schedule, Schema } from "effect"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as CircuitBreakers from "../src/CircuitBreakers.ts"
@@ -357,6 +357,13 @@ describe("describe", () => {
     assert.deepStrictEqual(CircuitBreaker.describe(hinted)["outcomes"], expected)
     const called = CircuitBreaker.describe(CircuitBreaker.makeUnsafe("api"), { retryAfter: () => "5 seconds" })
     assert.deepStrictEqual(called["outcomes"], expected)
+  })
+
+  it("knows only the key of a class that somebody else made", () => {
+    for (const properties of [{}, { settings: 1 }, { breaker: "api" }]) {
+      const other = Object.assign(Context.Service<"Api", CircuitBreaker.CircuitBreaker>("Api"), properties)
+      assert.deepStrictEqual(CircuitBreaker.describe(other), { name: "Api" })
+    }
   })
 
   it("returns the options of a call with those of its breaker", () => {

@@ -254,6 +254,24 @@ describe("a probe", () => {
     })
   )
 
+  both("whose classify throws gives its permit back", () =>
+    Effect.gen(function* () {
+      const { one } = yield* dueFleet()
+      const bug = new Error("bug")
+      const { begin } = caller(one.breaker, {
+        classify: () => {
+          throw bug
+        }
+      })
+      const probe = yield* begin
+      yield* TestClock.adjust(latency)
+      assert.deepStrictEqual(yield* probe.end(Exit.succeed(1)), Exit.die(bug))
+      yield* TestClock.adjust(latency)
+      const { inFlight, state } = yield* one.status
+      assert.deepStrictEqual([inFlight, state._tag === "HalfOpen" && state.leases], [0, []])
+    })
+  )
+
   both("with a permit waits in the same way, and its scope may close meanwhile", () =>
     Effect.gen(function* () {
       const { one } = yield* dueFleet()
@@ -356,6 +374,17 @@ describe("the store", () => {
       yield* Effect.provide(fail, Api.layerShared.pipe(Layer.provide(Layer.succeed(CircuitStore.CircuitStore, store))))
       assert.deepStrictEqual(asked, ["api"])
       yield* Effect.provide(fail, Api.layerShared.pipe(Layer.provide(CircuitStore.layerLocal)))
+    })
+  )
+
+  it.effect("of layerShared does not delay the caller either", () =>
+    Effect.gen(function* () {
+      class Api extends CircuitBreaker.Service<Api>()("api", quick) {}
+      const { asked, store } = slowStore(Effect.never, CircuitState.initial)
+      yield* Effect.fail("boom")
+        .pipe(CircuitBreaker.protect(Api), Effect.ignore, Effect.andThen(Effect.yieldNow))
+        .pipe(Effect.provide(Api.layerShared.pipe(Layer.provide(Layer.succeed(CircuitStore.CircuitStore, store)))))
+      assert.deepStrictEqual(asked, ["api"])
     })
   )
 

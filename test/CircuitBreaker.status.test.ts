@@ -119,6 +119,18 @@ describe("status", () => {
     })
   )
 
+  both("recent: successes before the first that was none", () =>
+    Effect.gen(function* () {
+      for (const successes of [0, 1, 2, 3, 15, 16, 17, 40]) {
+        const { fail, status, succeeds } = yield* make({ log: false })
+        yield* succeeds(successes)
+        assert.strictEqual((yield* status).recent.join(), "Success,".repeat(Math.min(16, successes)).slice(0, -1))
+        yield* fail
+        assert.strictEqual((yield* status).recent.join(), `${"Success,".repeat(Math.min(15, successes))}Failure`)
+      }
+    })
+  )
+
   both("lastFailure: when it was and its whole cause, kept after successes", () =>
     Effect.gen(function* () {
       const { exit, interrupt, status, succeed } = yield* make()
@@ -312,6 +324,8 @@ describe("the log", () => {
       yield* CircuitBreaker.holdOpen(breaker, { key: "a", by: "ada", reason: "maintenance" })
       yield* CircuitBreaker.holdClosed(breaker)
       yield* CircuitBreaker.release(breaker)
+      yield* CircuitBreaker.holdOpen(breaker, { for: "1 minute" })
+      yield* CircuitBreaker.release(breaker)
       yield* CircuitBreaker.holdOpen(breaker, { for: "1 second" })
       yield* TestClock.adjust("1 second")
       yield* succeed
@@ -327,6 +341,8 @@ describe("the log", () => {
         [
           ["Warn", `Circuit "api" (a) HELD_OPEN by ada: maintenance`, "a"],
           ["Info", `Circuit "api" HELD_CLOSED`, undefined],
+          ["Info", `Circuit "api" CLOSED, by hand`, undefined],
+          ["Warn", `Circuit "api" HELD_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
           ["Warn", `Circuit "api" HELD_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, the hold is over`, undefined],
@@ -386,7 +402,8 @@ describe("the log", () => {
       ),
       "an error that cannot be shown"
     ],
-    ["a long text", Effect.fail("x".repeat(300)), `${"x".repeat(199)}…`]
+    ["a text of 200", Effect.fail("x".repeat(200)), "x".repeat(200)],
+    ["a longer text", Effect.fail("x".repeat(201)), `${"x".repeat(199)}…`]
   ]
   for (const [name, effect, text] of causes) {
     it.effect(`P3 the refusal names the last exception: ${name}`, () =>

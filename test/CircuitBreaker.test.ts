@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Data, Duration, Effect, Exit, Fiber, Layer, Schedule } from "effect"
+import { Cause, Clock, Context, Data, Duration, Effect, Exit, Fiber, Layer, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
@@ -68,6 +68,22 @@ describe("a call through a closed circuit", () => {
     const breaker = CircuitBreaker.makeUnsafe("api")
     assert.strictEqual(Effect.runSync(CircuitBreaker.protect(Effect.succeed(1), breaker)), 1)
     assert.strictEqual(Effect.runSync(breaker.status).counts.successes, 1)
+  })
+
+  it("P1 stays synchronous in every state: trip, refusal, probe, hold, release", () => {
+    const breaker = CircuitBreaker.makeUnsafe("api", { ...quick, openFor: 1 })
+    const at = { millis: 0 }
+    const clock = { ...Clock.Clock.defaultValue(), currentTimeMillisUnsafe: () => at.millis }
+    const run = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.runSyncExit(Effect.provideService(effect, Clock.Clock, clock))
+    assert.deepStrictEqual(run(CircuitBreaker.protect(Effect.fail("boom"), breaker)), Exit.fail("boom"))
+    assertRefused(run(CircuitBreaker.protect(Effect.void, breaker)))
+    at.millis = 1
+    assert.deepStrictEqual(run(CircuitBreaker.protect(Effect.succeed(1), breaker)), Exit.succeed(1))
+    void run(CircuitBreaker.holdOpen(breaker))
+    assertRefused(run(Effect.scoped(CircuitBreaker.permit(breaker))))
+    void run(CircuitBreaker.release(breaker))
+    assert.deepStrictEqual(run(CircuitBreaker.protect(Effect.succeed(2), breaker)), Exit.succeed(2))
   })
 
   both("can be made data-first and data-last, from a breaker or from its class", () =>
@@ -295,8 +311,12 @@ describe("trip policies", () => {
           }
         }
         const { state: last } = yield* status
-        if (opens === undefined) assert.strictEqual(last._tag, "Closed")
-        else assert.isTrue(last._tag === "Open" && last.reason.startsWith(opens), JSON.stringify(last))
+        const end = steps.at(-1)
+        const cause = end === "defect" ? "defect" : end?.includes("fail") ? "boom" : undefined
+        assert.strictEqual(
+          last._tag === "Open" ? last.reason : undefined,
+          opens === undefined || cause === undefined ? opens : `${opens}, the last with ${cause}`
+        )
       })
     )
   }
@@ -417,6 +437,20 @@ describe("what counts as what", () => {
       })
     )
   }
+
+  both("a value may be a failure, and then there is no cause to tell of", () =>
+    Effect.gen(function* () {
+      const { succeed, status } = yield* make({ ...quick, classify: () => Outcome.failure() })
+      yield* succeed
+      const { lastFailure, state } = yield* status
+      assert.deepStrictEqual(lastFailure, { at: 0, cause: Cause.empty })
+      assert.strictEqual(state._tag === "Open" && state.reason, "1 consecutive failures")
+      yield* TestClock.adjust("10 seconds")
+      yield* succeed
+      const { state: again } = yield* status
+      assert.strictEqual(again._tag === "Open" && again.reason, "a failed probe")
+    })
+  )
 
   both("options of a call are for that call", () =>
     Effect.gen(function* () {
@@ -799,6 +833,29 @@ describe("how long a circuit stays open", () => {
       yield* exit(Effect.fail(new Busy({ retryAfter: Duration.seconds(25) })))
       yield* fail
       assert.strictEqual(openMillis(yield* status), 10_000)
+    })
+  )
+
+  both("a hint that the options of a call read", () =>
+    Effect.gen(function* () {
+      const { breaker, status } = yield* make(quick)
+      const call = Effect.fail({ seconds: 25, retryAfter: "40 seconds" })
+      const retryAfter = ({ seconds }: { readonly seconds: number }) => Duration.seconds(seconds)
+      yield* Effect.exit(CircuitBreaker.protect(call, breaker, { retryAfter }))
+      assert.strictEqual(openMillis(yield* status), 25_000)
+    })
+  )
+
+  both("a retryAfter that throws is the caller's defect, and the call counts as ignored", () =>
+    Effect.gen(function* () {
+      const retryAfter = () => {
+        throw new Error("a mistake")
+      }
+      const { breaker, exit } = yield* make({ ...quick, retryAfter })
+      const ended = yield* exit(Effect.fail("unavailable"))
+      assert.isTrue(Exit.isFailure(ended) && Cause.hasDies(ended.cause))
+      const { counts, inFlight, state } = yield* breaker.status
+      assert.deepStrictEqual([state._tag, counts.ignored, inFlight], ["Closed", 1, 0])
     })
   )
 
@@ -1247,6 +1304,22 @@ describe("a dry run", () => {
     })
   )
 
+  both("a call that only the dry run admitted counts as slow where it is", () =>
+    Effect.gen(function* () {
+      const { begin, breaker, status } = yield* make({
+        dryRun: true,
+        trip: TripPolicy.slowCalls({ after: "1 second" }),
+        log: false
+      })
+      yield* CircuitBreaker.holdOpen(breaker)
+      const call = yield* begin
+      yield* TestClock.adjust("1 second")
+      yield* call.end(Exit.succeed(1))
+      const { counts } = yield* status
+      assert.deepStrictEqual([counts.slow, counts.successes, counts.refused], [1, 1, 1])
+    })
+  )
+
   both("an operator's hold refuses nothing either", () =>
     Effect.gen(function* () {
       const { breaker, succeed, status } = yield* make({ dryRun: true, log: false })
@@ -1293,6 +1366,17 @@ describe("layers", () => {
         Effect.provide(Layer.succeed(Payments, fake))
       )
       assert.strictEqual(refused(exit).breaker, "fake")
+    })
+  )
+
+  it.effect("breaker returns what a class or a breaker stands for", () =>
+    Effect.gen(function* () {
+      class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
+      yield* Effect.gen(function* () {
+        const payments = yield* CircuitBreaker.breaker(Payments)
+        assert.strictEqual(payments, yield* Payments)
+        assert.strictEqual(yield* CircuitBreaker.breaker(payments), payments)
+      }).pipe(Effect.provide(Payments.layer))
     })
   )
 

@@ -22,7 +22,7 @@ const conflict = (one: CircuitBreaker.Options, two: CircuitBreaker.Options) =>
     assert.instanceOf(defect, CircuitBreakers.BreakerConflictError)
     assert.isTrue(Cause.hasDies(exit.cause))
     if (!(defect instanceof CircuitBreakers.BreakerConflictError)) return []
-    assert.strictEqual(defect.breaker, "api")
+    assert.deepStrictEqual([defect._tag, defect.breaker], ["BreakerConflictError", "api"])
     assert.strictEqual(defect.message, `Two breakers are named "api" and differ in ${defect.differences.join(", ")}`)
     return defect.differences
   }).pipe(Effect.scoped, registered)
@@ -117,7 +117,8 @@ describe("the same name", () => {
     ["with defaults and with their values", {}, { trip: TripPolicy.consecutive(5), openFor: 30_000, log: true }],
     ["with the same backoff", { openFor: Backoff.exponential() }, { openFor: Backoff.exponential() }],
     ["with the same predicate", { ignore: predicate }, { ignore: predicate }],
-    ["with the same tags", { ignore: ["A"] }, { ignore: ["A"] }]
+    ["with the same reader of hints", { retryAfter: Outcome.hint }, { retryAfter: Outcome.hint }],
+    ["with the same tags", { ignore: ["A"], failureIf: ["B"] }, { ignore: ["A"], failureIf: ["B"] }]
   ]
   for (const [name, one, two] of same) {
     it.effect(`${name} is the same circuit`, () =>
@@ -154,6 +155,8 @@ describe("the same name", () => {
       "ignore: another function"
     ],
     [{ classify: Outcome.classify }, { classify: () => Outcome.success }, "classify: another function"],
+    [{ retryAfter: Outcome.hint }, { retryAfter: () => 5 }, "retryAfter: another function"],
+    [{ retryAfter: Outcome.hint }, {}, `outcomes: {"retryAfter":"a function"} | {}`],
     [{ dryRun: true }, {}, "dryRun: true | false"],
     [{ log: false }, {}, "log: false | true"],
     [{ keys: { max: 5 } }, {}, `keys: {"max":5,"idleFor":3600000} | {"max":10000,"idleFor":3600000}`],

@@ -19,6 +19,7 @@ import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { CircuitBreaker as Theirs } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as CircuitState from "../src/CircuitState.ts"
 import * as EffectBreaker from "../src/EffectBreaker.ts"
 import * as TripPolicy from "../src/TripPolicy.ts"
 
@@ -518,9 +519,101 @@ describe("transitions", () => {
       const fibers = yield* Effect.forEach([1, 2, 3], () =>
         Effect.forkChild(Stream.runDrain(breaker.transitions), { startImmediately: true })
       )
-      assert.strictEqual(ours.listeners.size, 3)
-      yield* Fiber.interruptAll(fibers)
+      assert.strictEqual(ours.listeners.size, 1)
+      const [first, ...others] = fibers
+      if (first !== undefined) yield* Fiber.interrupt(first)
+      assert.strictEqual(ours.listeners.size, 1)
+      yield* Fiber.interruptAll(others)
       assert.strictEqual(ours.listeners.size, 0)
+    })
+  )
+
+  it.effect("shows every consumer what happens from the moment it begins", () =>
+    Effect.gen(function* () {
+      const { breaker, ours } = yield* make()
+      const collect = Effect.forkChild(Stream.runCollect(Stream.take(breaker.transitions, 1)), {
+        startImmediately: true
+      })
+      const fail = (of: string) => Effect.exit(breaker.execute(Effect.fail(new Boom()), { key: of }))
+      const first = yield* collect
+      const second = yield* collect
+      yield* fail("a")
+      const third = yield* collect
+      yield* fail("b")
+      const keys = yield* Effect.forEach([first, second, third], (fiber) =>
+        Effect.map(Fiber.join(fiber), (edges) => edges.map(({ key }) => key))
+      )
+      assert.deepStrictEqual(keys, [["a"], ["a"], ["b"]])
+      assert.strictEqual(ours.listeners.size, 0)
+    })
+  )
+
+  it.effect("loses the oldest for a consumer that falls behind", () =>
+    Effect.gen(function* () {
+      const ours = yield* CircuitBreaker.make("api", { log: false })
+      const scope = yield* Scope.make()
+      const breaker = yield* Scope.provide(EffectBreaker.make(ours), scope)
+      const open = yield* Deferred.make<void>()
+      const seen: Array<Theirs.Transition> = []
+      const consumer = yield* Effect.forkChild(
+        Stream.runForEach(breaker.transitions, (edge) =>
+          Effect.andThen(
+            Deferred.await(open),
+            Effect.sync(() => seen.push(edge))
+          )
+        ),
+        { startImmediately: true }
+      )
+      const closed = { ...CircuitState.initial, _tag: "Closed" as const }
+      for (let openings = 1; openings <= 3000; openings++) {
+        const opened = { ...closed, _tag: "Open" as const, generation: openings, openings, reason: "a test" }
+        yield* ours.main.changed(closed, opened)
+      }
+      yield* Deferred.succeed(open, undefined)
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(consumer)
+      const openings = seen.map((edge) => (edge.to === "Open" ? edge.consecutiveOpenings : 0))
+      assert.deepStrictEqual(
+        openings.slice(-1024),
+        Array.from({ length: 1024 }, (_, i) => 1977 + i)
+      )
+      assert.isBelow(openings.length, 1100)
+    })
+  )
+
+  it.effect("has the edges of the breaker's own circuit under an empty key, and none that Effect does not know", () =>
+    Effect.gen(function* () {
+      const { breaker, ours } = yield* make()
+      const seen: Array<string> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(breaker.transitions, ({ from, key, to }) =>
+          Effect.sync(() => seen.push(`${key}: ${from} ${to}`))
+        ),
+        { startImmediately: true }
+      )
+      const since = { generation: 0, since: 0 }
+      const opened = { ...since, openings: 1, openMillis: 10 }
+      const states: ReadonlyArray<CircuitState.CircuitState> = [
+        { _tag: "Closed", ...opened },
+        { _tag: "Open", ...opened, reason: "a test" },
+        {
+          _tag: "HalfOpen",
+          ...opened,
+          reason: "a test",
+          permits: 1,
+          leases: [],
+          successes: 0,
+          failures: 0,
+          ignoredAt: 0,
+          notBefore: 0
+        },
+        { _tag: "HeldOpen", ...since },
+        { _tag: "HeldClosed", ...since }
+      ]
+      // A store that others share may report any change.
+      for (const from of states) for (const to of states) yield* ours.main.changed(from, { ...to, generation: 1 })
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(seen, [": Closed Open", ": Open HalfOpen", ": HalfOpen Closed", ": HalfOpen Open"])
     })
   )
 })

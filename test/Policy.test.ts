@@ -591,6 +591,7 @@ describe("a policy", () => {
   )
 
   it("is a policy, and a plain function is none", () => {
+    assert.strictEqual(Policy.make({})[Policy.TypeId], "~effect-resilience/Policy")
     assert.isTrue(Policy.isPolicy(Policy.identity))
     assert.isTrue(Policy.isPolicy(Policy.make({ deadline: 1 })))
     for (const value of [undefined, null, 1, "policy", {}, () => Effect.void, Timeout.timeout(1), Effect.void]) {
@@ -938,13 +939,37 @@ describe("bad options", () => {
     }
   })
 
+  it("make passes on what an option itself throws", () => {
+    const broken = new Error("broken")
+    const retry = {
+      get maxAttempts(): number {
+        throw broken
+      }
+    }
+    assert.throws(() => Policy.make({ retry }), broken)
+  })
+
   it("single policies name the module of the layer", () => {
     const cases: ReadonlyArray<[build: () => unknown, module: string, field: string, value: unknown, rule: string]> = [
       [() => Policy.timeout(0), "Timeout", "after", 0, duration],
       [() => Policy.retry({ maxAttempts: 0 }), "Retry", "maxAttempts", 0, "an integer >= 1"],
       [() => Policy.retry(null as unknown as {}), "Retry", "options", null, "an object"],
       [() => Policy.circuitBreaker("x" as never), "CircuitBreaker", "source", "x", "a breaker or its class"],
-      [() => Policy.fallback("x" as never), "Fallback", "orElse", "x", "a function"]
+      [() => Policy.fallback("x" as never), "Fallback", "orElse", "x", "a function"],
+      [
+        () => Policy.fallback({ orElse, iff: "A" } as never),
+        "Fallback",
+        "iff",
+        "A",
+        "absent (the keys are if, source)"
+      ],
+      [
+        () => Policy.circuitBreaker({ source: breaker, kee: "a" } as never),
+        "CircuitBreaker",
+        "kee",
+        "a",
+        "absent (the keys are key, classify, failureIf, ignore, retryAfter)"
+      ]
     ]
     for (const [build, module, field, value, rule] of cases) {
       assert.deepStrictEqual(invalid(build), { module, field, value, rule })
@@ -1106,6 +1131,23 @@ describe("describe", () => {
     )
   }
 
+  it("quotes what would not read as one value", () => {
+    const values: ReadonlyArray<[operation: string, shown: string]> = [
+      ["charge", "charge"],
+      ["charge an order", "charge an order"],
+      ["é/漢:1.2_3-4", "é/漢:1.2_3-4"],
+      ["a, b", '"a, b"'],
+      ["a b=c", '"a b=c"'],
+      [" a", '" a"'],
+      ["a  b", '"a  b"'],
+      ["a ", '"a "']
+    ]
+    for (const [operation, shown] of values) {
+      assert.include(Policy.describe(Policy.timeout({ after: 1, operation })), `timeout: after=1, operation=${shown}\n`)
+    }
+    assert.include(Policy.describe(Policy.retry({ while: "A" })), ', while=["A"], ')
+  })
+
   it("keeps a name on its line of text", () => {
     const breaker = CircuitBreaker.makeUnsafe("a\n└─ call, b=c")
     const text = Policy.describe(Policy.make({ breaker }))
@@ -1119,6 +1161,9 @@ describe("warnings", () => {
   const slow = CircuitBreaker.makeUnsafe("slow", { trip: TripPolicy.slowCalls({ after: "1 second" }) })
   const slowToo = CircuitBreaker.makeUnsafe("slow too", {
     trip: TripPolicy.any(TripPolicy.consecutive(5), TripPolicy.slowCalls({ after: "1 second" }))
+  })
+  const several = CircuitBreaker.makeUnsafe("several", {
+    trip: TripPolicy.any(TripPolicy.consecutive(5), TripPolicy.failures({ count: 3, of: 10 }))
   })
   const fallback = Policy.fallback(() => Effect.void)
   const named = Policy.fallback({ orElse: () => Effect.void, if: "NotFound" })
@@ -1184,6 +1229,7 @@ describe("warnings", () => {
   it("a timeout outside a breaker hides that calls hang, unless one is inside or slow calls count", () => {
     assert.deepStrictEqual(warnings(timeout, guard), [outside])
     assert.deepStrictEqual(warnings(longer, guard, timeout), [])
+    assert.deepStrictEqual(warnings(timeout, Policy.circuitBreaker(several)), [outside])
     assert.deepStrictEqual(warnings(timeout, Policy.circuitBreaker(slow)), [])
     assert.deepStrictEqual(warnings(timeout, Policy.circuitBreaker(slowToo)), [])
     assert.deepStrictEqual(warnings(guard, timeout), [])

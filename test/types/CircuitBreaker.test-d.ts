@@ -265,6 +265,8 @@ describe("Config", () => {
     const config = Schema.decodeUnknownSync(CircuitBreaker.Config)({})
     expectTypeOf(config).toEqualTypeOf<CircuitBreaker.Config>()
     expectTypeOf(config).toExtend<CircuitBreaker.Options>()
+    expectTypeOf(config).not.toHaveProperty("classify")
+    expectTypeOf(config).not.toHaveProperty("retryAfter")
     CircuitBreaker.make("api", config)
     class FromConfig extends CircuitBreaker.Service<FromConfig>()("config", config) {}
     expectTypeOf(FromConfig.layer).toEqualTypeOf<Layer.Layer<FromConfig>>()
@@ -272,6 +274,28 @@ describe("Config", () => {
 })
 
 describe("Outcome", () => {
+  it("the reader of a hint gets the error", () => {
+    const options: Outcome.Options<number, A> = {
+      retryAfter: (error) => {
+        expectTypeOf(error).toEqualTypeOf<A>()
+        return error.a
+      }
+    }
+    expectTypeOf(options.retryAfter).toEqualTypeOf<Outcome.RetryAfter<A> | undefined>()
+    expectTypeOf(Outcome.hint(new A({ a: 1 }), (error) => error.a)).toEqualTypeOf<Duration.Duration | undefined>()
+    // @ts-expect-error it is not the error that the function takes
+    Outcome.hint(new A({ a: 1 }), ({ b }: B) => b)
+    // @ts-expect-error a Date is no duration
+    Outcome.hint(new A({ a: 1 }), () => new Date())
+    const breaker = CircuitBreaker.makeUnsafe("api")
+    CircuitBreaker.protect(Effect.fail(new A({ a: 1 })), breaker, { retryAfter: ({ a }) => a })
+    Effect.fail(new A({ a: 1 })).pipe(CircuitBreaker.protect(breaker, { retryAfter: ({ a }: A) => a }))
+    // @ts-expect-error it may get other errors
+    Effect.fail("other").pipe(CircuitBreaker.protect(breaker, { retryAfter: ({ a }: A) => a }))
+    // @ts-expect-error the options of a breaker get errors of any type
+    CircuitBreaker.make("api", { retryAfter: ({ a }: A) => a })
+  })
+
   it("classify is a function of an exit", () => {
     expectTypeOf(Outcome.classify).toEqualTypeOf<Outcome.Classify>()
     expectTypeOf(Outcome.classifier<number, A>({ ignore: (error) => error.a === 1 })).toEqualTypeOf<

@@ -62,6 +62,8 @@ describe("layer", () => {
 
   it("takes a configuration", () => {
     const config = Schema.decodeUnknownSync(Health.Config)({})
+    expectTypeOf<typeof Health.Config.Encoded>().toEqualTypeOf<Health.ConfigJson>()
+    expectTypeOf<typeof Health.CheckConfig.Encoded>().toEqualTypeOf<Health.CheckConfigJson>()
     expectTypeOf(Health.layer({ ...config, checks: { cache } })).toEqualTypeOf<
       Layer.Layer<Health.Health, never, Cache>
     >()
@@ -107,9 +109,18 @@ describe("reports", () => {
     expectTypeOf(Health.run("a")).toEqualTypeOf<
       Effect.Effect<Health.CheckReport, Health.UnknownCheckError, Health.Health>
     >()
-    expectTypeOf(Health.waitUntilHealthy()).toEqualTypeOf<
-      Effect.Effect<Health.Report, Health.NotHealthyError | Health.UnknownCheckError, Health.Health>
+    type Waiting<E = never> = Effect.Effect<Health.Report, Health.NotHealthyError | E, Health.Health>
+    expectTypeOf(Health.waitUntilHealthy()).toEqualTypeOf<Waiting>()
+    expectTypeOf(
+      Health.waitUntilHealthy({ kind: "readiness", interval: 1, timeout: 1, atLeast: "degraded" })
+    ).toEqualTypeOf<Waiting>()
+    expectTypeOf(Health.waitUntilHealthy({ only: undefined })).toEqualTypeOf<Waiting>()
+    expectTypeOf(Health.waitUntilHealthy({ only: ["a"] })).toEqualTypeOf<Waiting<Health.UnknownCheckError>>()
+    expectTypeOf(Health.waitUntilHealthy({ timeout: 1, exclude: ["a"] })).toEqualTypeOf<
+      Waiting<Health.UnknownCheckError>
     >()
+    const wait: Health.WaitOptions = {}
+    expectTypeOf(Health.waitUntilHealthy(wait)).toEqualTypeOf<Waiting<Health.UnknownCheckError>>()
   })
 
   it("are what their schemas say", () => {
