@@ -827,6 +827,33 @@ describe("how long a circuit stays open", () => {
     )
   }
 
+  both("a hint may be read by a function, of the breaker or of one call", () =>
+    Effect.gen(function* () {
+      const wait = (seconds: number) => () => Duration.seconds(seconds)
+      const { breaker, fail, status } = yield* make({ ...quick, retryAfter: wait(25) })
+      yield* fail
+      assert.strictEqual(openMillis(yield* status), 25_000)
+      yield* CircuitBreaker.reset(breaker)
+      yield* caller(breaker, { retryAfter: wait(40) }).fail
+      assert.strictEqual(openMillis(yield* status), 40_000)
+    })
+  )
+
+  both("a predicate or a reader of hints that throws is the caller's defect, and leaks nothing", () =>
+    Effect.gen(function* () {
+      const bug = () => {
+        throw new Error("bug")
+      }
+      for (const options of [{ ignore: bug }, { failureIf: bug }, { retryAfter: bug }]) {
+        const { breaker, fail, status } = yield* make({ ...quick, ...options })
+        assert.isTrue(Exit.hasDies(yield* fail))
+        yield* caller(breaker, options).fail
+        const { counts, inFlight, state } = yield* status
+        assert.deepStrictEqual([counts.ignored, inFlight, state._tag], [2, 0, "Closed"])
+      }
+    })
+  )
+
   both("a hint of a failure that opens nothing is forgotten", () =>
     Effect.gen(function* () {
       const { exit, fail, status } = yield* make({ ...quick, trip: TripPolicy.consecutive(2) })

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   Cause,
+  Config,
+  ConfigProvider,
   Context,
   Data,
   Deferred,
@@ -19,6 +21,7 @@ import * as Backoff from "../src/Backoff.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as CircuitBreakers from "../src/CircuitBreakers.ts"
 import * as Fallback from "../src/Fallback.ts"
+import * as Options from "../src/Options.ts"
 import * as Policy from "../src/Policy.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Timeout from "../src/Timeout.ts"
@@ -1316,6 +1319,34 @@ describe("Config", () => {
         assert.deepStrictEqual(second.layers, first.layers)
         assert.deepStrictEqual(Schema.encodeSync(Policy.Config)(decode(encoded)), encoded)
       }
+    })
+  )
+
+  it.effect("reads the environment like JSON", () =>
+    Effect.gen(function* () {
+      const read = (env: Record<string, string>) =>
+        Config.schema(Policy.Config, "PAYMENTS").parse(Options.constantCase(ConfigProvider.fromEnv({ env })))
+      const config = yield* read({
+        PAYMENTS_DEADLINE: "10 seconds",
+        PAYMENTS_RETRY_MAX_ATTEMPTS: "4",
+        PAYMENTS_RETRY_BACKOFF_TYPE: "exponential",
+        PAYMENTS_RETRY_BACKOFF_INITIAL: "100 millis",
+        PAYMENTS_RETRY_BACKOFF_MAX: "5 seconds",
+        PAYMENTS_RETRY_WHILE: "A",
+        PAYMENTS_BREAKER_NAME: "payments",
+        PAYMENTS_BREAKER_OPTIONS_TRIP_TYPE: "failures",
+        PAYMENTS_BREAKER_OPTIONS_TRIP_COUNT: "3",
+        PAYMENTS_BREAKER_OPTIONS_TRIP_OF: "10",
+        PAYMENTS_BREAKER_OPTIONS_OPEN_FOR: "20 seconds",
+        PAYMENTS_BREAKER_OPTIONS_HALF_OPEN_PROBES: "2",
+        PAYMENTS_ATTEMPT_TIMEOUT_AFTER: "2000",
+        PAYMENTS_ATTEMPT_TIMEOUT_OPERATION: "charge"
+      })
+      const [fromEnv, fromJson] = yield* Effect.all([Policy.fromConfig(config), Policy.fromConfig(decode(json))])
+      assert.deepStrictEqual(fromEnv.layers, fromJson.layers)
+      const error = yield* Effect.flip(read({ PAYMENTS_DEADLINE: "0 seconds" }))
+      assert.include(String(error), "Policy: deadline must be a finite duration > 0, got 0 millis")
+      assert.include(String(error), '["deadline"]')
     })
   )
 

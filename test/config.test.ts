@@ -455,6 +455,7 @@ describe("names in upper case", () => {
     [{ P_OPENFOR: "1 second" }, `["OPENFOR"]`],
     [{ P_OPEN: "1 second" }, `["OPEN"]`],
     [{ P_OPEN_FO: "1 second" }, `["OPEN"]`],
+    [{ P_OPEN_FOR: "1 second", P_OPE: "1 second" }, `["OPE"]`],
     [{ P_KEYS_MAXIMUM: "1" }, `["keys"]["MAXIMUM"]`],
     [{ P_HALF_OPEN_PROBE: "1" }, `["halfOpen"]["PROBE"]`],
     [{ P_: "1" }, `[""]`]
@@ -464,6 +465,15 @@ describe("names in upper case", () => {
       assert.include(refusal(CircuitBreaker.Config, env, true), `at ["P"]${path}`)
     })
   }
+
+  it("may be in lower case, where a provider makes them so", () => {
+    const env = { p_open_for: "1 second", p_half_open_probes: "2" }
+    const provider = ConfigProvider.mapInput(ConfigProvider.fromEnv({ env }), (path) =>
+      path.flatMap((key): ConfigProvider.Path => (typeof key === "string" ? String.snakeCase(key).split("_") : [key]))
+    )
+    const { halfOpen } = Effect.runSync(Config.schema(CircuitBreaker.Config, "P").parse(provider))
+    assert.deepStrictEqual(halfOpen, { probes: 2 })
+  })
 
   it("refuse keys of policies in a list", () => {
     const env = { P_TYPE: "any", P_POLICIES_0_TYPE: "rate", P_POLICIES_0_MINIMUM_CALLS: "3", P_POLICIES_0_SHARE: "1" }
@@ -481,14 +491,17 @@ describe("names in upper case", () => {
 })
 
 describe("Options.struct", () => {
+  const plain = Schema.Struct({ count: Schema.Finite })
   const schema = Options.struct({
     count: Schema.optionalKey(Schema.Number),
     text: Schema.optionalKey(Schema.String),
     flag: Schema.optionalKey(Schema.Boolean),
     level: Schema.optionalKey(Schema.Literals([1, 2, "high"])),
-    list: Schema.optionalKey(Schema.Array(Schema.Number)),
+    list: Schema.optionalKey(Schema.Array(Schema.Finite)),
     inner: Schema.optionalKey(Options.struct({ list: Schema.Array(Options.struct({ count: Schema.Number })) })),
-    either: Schema.optionalKey(Schema.Union([Schema.Number, Options.struct({ count: Schema.Number })]))
+    either: Schema.optionalKey(Schema.Union([Schema.Number, Options.struct({ count: Schema.Number })])),
+    plain: Schema.optionalKey(plain),
+    later: Schema.optionalKey(Schema.suspend(() => plain))
   })
 
   const table: ReadonlyArray<readonly [env: Env, value: object]> = [
@@ -502,7 +515,9 @@ describe("Options.struct", () => {
     [{ P_list_0: "5", P_list_1: "6" }, { list: [5, 6] }],
     [{ P_inner_list_0_count: "1", P_inner_list_1_count: "2" }, { inner: { list: [{ count: 1 }, { count: 2 }] } }],
     [{ P_either: "1" }, { either: 1 }],
-    [{ P_either_count: "1" }, { either: { count: 1 } }]
+    [{ P_either_count: "1" }, { either: { count: 1 } }],
+    [{ P_plain_count: "1" }, { plain: { count: 1 } }],
+    [{ P_later_count: "1" }, { later: { count: 1 } }]
   ]
   for (const [env, value] of table) {
     it(`reads ${JSON.stringify(env)}`, () => {
@@ -511,6 +526,7 @@ describe("Options.struct", () => {
     })
   }
 
+  const keys = "count, text, flag, level, list, inner, either, plain, later"
   const bad: ReadonlyArray<readonly [env: Env, error: string]> = [
     [{ P_count: "one" }, `Expected number\n  at ["P"]["count"]`],
     [{ P_flag: "yes" }, `Expected boolean\n  at ["P"]["flag"]`],
@@ -521,9 +537,12 @@ describe("Options.struct", () => {
       { P_inner_list_0_count: "1", P_inner_list_0_counts: "1" },
       `unknown key, expected one of count\n  at ["P"]["inner"]["list"][0]["counts"]`
     ],
+    [{ P_list_0: "1", P_list_1: "x" }, `Expected a string representing a finite number\n  at ["P"]["list"][1]`],
+    [{ P_plain_count: "x" }, `Expected a string representing a finite number\n  at ["P"]["plain"]["count"]`],
+    [{ P_later_count: "x" }, `Expected a string representing a finite number\n  at ["P"]["later"]["count"]`],
     [
       { P_a: "1", P_b_c: "1" },
-      `unknown key, expected one of count, text, flag, level, list, inner, either\n  at ["P"]["a"]\nunknown key, expected one of count, text, flag, level, list, inner, either\n  at ["P"]["b"]`
+      `unknown key, expected one of ${keys}\n  at ["P"]["a"]\nunknown key, expected one of ${keys}\n  at ["P"]["b"]`
     ]
   ]
   for (const [env, error] of bad) {
