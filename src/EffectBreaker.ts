@@ -109,7 +109,7 @@ const execute = <A, E, R, R2>(
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
       const circuit = breaker.circuit(key, fiber.getRef(Clock.Clock))
-      return Effect.matchEffect(circuit.admit(restore), {
+      return Effect.matchEffect(circuit.admit(restore, key), {
         onFailure: (refused) => Effect.fail(toError(refused, key)),
         onSuccess: (admission) =>
           classify === undefined
