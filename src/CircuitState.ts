@@ -65,6 +65,8 @@ export interface Open {
   readonly openMillis: number
   /** Why it opened. */
   readonly reason: string
+  /** Failures, or slow calls, that opened it. */
+  readonly failures?: number | undefined
 }
 
 /**
@@ -148,7 +150,14 @@ export type Event =
   /** A call asks to run. */
   | { readonly _tag: "Admit" }
   /** The window of a closed circuit says that it has to open. */
-  | { readonly _tag: "Trip"; readonly generation: number; readonly openMillis: number; readonly reason: string }
+  | {
+      readonly _tag: "Trip"
+      readonly generation: number
+      readonly openMillis: number
+      readonly reason: string
+      /** Failures, or slow calls, in the window. */
+      readonly failures?: number | undefined
+    }
   /** A probe ended. `openMillis` and `reason` count where it opens the circuit. */
   | {
       readonly _tag: "Settle"
@@ -209,7 +218,12 @@ export const transition = (
     case "Admit":
       return admit(state, now, config)
     case "Trip":
-      return [state._tag === "Closed" && state.generation === event.generation ? open(state, event, now) : state, done]
+      return [
+        state._tag === "Closed" && state.generation === event.generation
+          ? open(state, event, now, event.failures)
+          : state,
+        done
+      ]
     case "Settle":
       return [
         state._tag === "HalfOpen" && state.generation === event.generation ? settle(state, event, now, config) : state,
@@ -308,7 +322,7 @@ const settle = (
     }
   }
   if (failures > config.of - config.needed) {
-    return open(state, event, now)
+    return open(state, event, now, failures)
   }
   const leases = state.leases.filter((lease) => lease.permit !== event.permit)
   return event.outcome === "Ignored"
@@ -316,13 +330,19 @@ const settle = (
     : { ...state, leases, successes, failures }
 }
 
-const open = (state: CircuitState, event: Extract<Event, { readonly openMillis: number }>, now: number): Open => ({
+const open = (
+  state: CircuitState,
+  event: Extract<Event, { readonly openMillis: number }>,
+  now: number,
+  failures: number | undefined
+): Open => ({
   _tag: "Open",
   generation: state.generation + 1,
   since: now,
   openings: nextOpening(state, now),
   openMillis: event.openMillis,
-  reason: event.reason
+  reason: event.reason,
+  ...(failures === undefined ? undefined : { failures })
 })
 
 const clean = (state: CircuitState, now: number): Closed => ({
@@ -387,7 +407,7 @@ export const CircuitState: Schema.Codec<CircuitState> = /* @__PURE__ */ (() => {
   const opened = { generation: Count, since: Millis, openings: Count, openMillis: Length }
   return Schema.Union([
     Schema.TaggedStruct("Closed", opened),
-    Schema.TaggedStruct("Open", { ...opened, reason: Schema.String }),
+    Schema.TaggedStruct("Open", { ...opened, reason: Schema.String, failures: Schema.optional(Count) }),
     Schema.TaggedStruct("HalfOpen", {
       ...opened,
       reason: Schema.String,

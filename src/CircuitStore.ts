@@ -70,6 +70,37 @@ export interface Applied<A> {
 }
 
 /**
+ * Options of an update.
+ */
+export interface UpdateOptions {
+  /**
+   * Whether the cell takes the step at once and the store hears of it after
+   * that, so that a process is protected without waiting. Default: false.
+   */
+  readonly eager?: boolean | undefined
+}
+
+/**
+ * What a store can say of itself.
+ */
+export interface Status {
+  /** Whether the store keeps circuits in step with other processes. */
+  readonly shared: boolean
+  /** Whether the store answers. Circuits go on alone while it does not. */
+  readonly reachable: boolean
+  /** When `reachable` last changed, in milliseconds since the epoch. */
+  readonly since: number
+  /** Circuits with a change that the store has not heard of. */
+  readonly pending: number
+  /** Operations on what the store shares since it was made. */
+  readonly operations: number
+  /** Operations that failed or took too long. */
+  readonly errors: number
+  /** What the last of them failed with. */
+  readonly lastError: string | undefined
+}
+
+/**
  * Service that keeps the state of circuits in step with others.
  *
  * **Details**
@@ -81,13 +112,15 @@ export interface Applied<A> {
  *   of its own does not use it. A step may be applied several times, so it must
  *   have no effects. `update` does not fail: a store that cannot be reached
  *   applies the step to the cell alone and brings both together later.
+ * - `status` says how the store is, without asking it.
  */
 export class CircuitStore extends Context.Service<
   CircuitStore,
   {
     readonly attach: (cell: Cell) => void
     readonly detach: (cell: Cell) => void
-    readonly update: <A>(cell: Cell, now: number, step: Step<A>) => Effect.Effect<Applied<A>>
+    readonly update: <A>(cell: Cell, now: number, step: Step<A>, options?: UpdateOptions) => Effect.Effect<Applied<A>>
+    readonly status: Effect.Effect<Status>
   }
 >()("effect-resilience/CircuitStore") {}
 
@@ -102,7 +135,17 @@ export const local: CircuitStore["Service"] = {
     const [after, answer] = step(before, now)
     cell.current = after
     return Exit.succeed({ before, after, answer })
-  }
+  },
+  status: /* @__PURE__ */ (() =>
+    Exit.succeed({
+      shared: false,
+      reachable: true,
+      since: 0,
+      pending: 0,
+      operations: 0,
+      errors: 0,
+      lastError: undefined
+    }))()
 }
 
 /**

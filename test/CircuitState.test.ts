@@ -324,7 +324,14 @@ describe("Settle", () => {
   const recovered = (now: number): State => ({ ...closed, generation: 7, openings: 3, since: now })
   check([
     ["a success closes", halfOpen, settle("Success"), 5050, recovered(5050), done],
-    ["a failure opens again, one opening more", halfOpen, settle("Failure"), 5050, opened(7, 5050, 4), done],
+    [
+      "a failure opens again, one opening more",
+      halfOpen,
+      settle("Failure"),
+      5050,
+      { ...opened(7, 5050, 4), failures: 1 },
+      done
+    ],
     [
       "an ignored probe gives its permit back, and the next one waits",
       halfOpen,
@@ -365,7 +372,7 @@ describe("Settle", () => {
       { ...halfOpen, successes: 1 },
       settle("Failure"),
       5050,
-      opened(7, 5050, 4),
+      { ...opened(7, 5050, 4), failures: 1 },
       done,
       { needed: 2, of: 2 }
     ],
@@ -383,7 +390,7 @@ describe("Settle", () => {
       { ...halfOpen, failures: 2 },
       settle("Failure"),
       5050,
-      opened(7, 5050, 4),
+      { ...opened(7, 5050, 4), failures: 3 },
       done,
       { needed: 3, of: 5 }
     ],

@@ -7,7 +7,7 @@ import { Clock, Effect, Fiber, Queue, Schema } from "effect"
 import type { Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
+import * as CircuitStore from "../../src/CircuitStore.ts"
 import type { Fleet } from "./CircuitStoreSuite.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
@@ -66,6 +66,7 @@ const openClient = (table: Table, takes: number): Effect.Effect<Store, never, Sc
       detach: (cell) => {
         attached.get(idOf(cell))?.delete(cell)
       },
+      status: CircuitStore.local.status,
       update: (cell, _now, step) =>
         Effect.gen(function* () {
           const id = idOf(cell)

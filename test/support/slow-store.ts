@@ -3,7 +3,7 @@
  */
 import { Effect } from "effect"
 import type * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
+import * as CircuitStore from "../../src/CircuitStore.ts"
 
 /**
  * Creates a store that applies a step after `wait`, to a row that the cells of
@@ -28,6 +28,7 @@ export const slowStore = (wait: Effect.Effect<unknown>, initial: CircuitState.Ci
   const store: CircuitStore.CircuitStore["Service"] = {
     attach: (cell) => void cells.add(cell),
     detach: (cell) => void cells.delete(cell),
+    status: CircuitStore.local.status,
     update: (cell, now, step) =>
       Effect.suspend(() => {
         asked.push(id(cell))
