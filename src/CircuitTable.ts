@@ -12,11 +12,12 @@
  *   is interrupted.
  */
 import * as Data from "effect/Data"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitState from "./CircuitState.ts"
+import type * as CircuitStore from "./CircuitStore.ts"
 
 /**
  * Error of a table that did not do what it was asked for.
@@ -165,6 +166,33 @@ export const draft = (resourceKey: string, entry: Entry, updatedBy: string): Dra
   updatedBy,
   ...columns(entry.state)
 })
+
+/**
+ * Applies a step to the row of a circuit, at the table's time. A row that is not
+ * there, or cannot be read, counts as closed.
+ *
+ * **Details**
+ *
+ * This is for who looks after a table and has no circuits. `by` stands in the
+ * row as who wrote it.
+ */
+export const update = <A>(
+  table: CircuitTable,
+  resourceKey: string,
+  by: string,
+  step: CircuitStore.Step<A>
+): Effect.Effect<CircuitStore.Applied<A>, TableError> =>
+  Effect.flatMap(table.read([resourceKey]), ({ now, rows }) => {
+    const row = rows[0]
+    const before = (row === undefined ? undefined : decode(row.data)?.state) ?? CircuitState.initial
+    const [after, answer] = step(before, now)
+    const applied = { before, after, answer }
+    if (after === before) return Effect.succeed(applied)
+    return Effect.flatMap(
+      table.write(draft(resourceKey, { state: after, operation: by }, by), row?.version ?? 0),
+      (version) => (version === undefined ? update(table, resourceKey, by, step) : Effect.succeed(applied))
+    )
+  })
 
 const encode: (entry: Entry) => string = /* @__PURE__ */ (() => Schema.encodeSync(Entry))()
 

@@ -82,7 +82,7 @@ const clean = (generation: number, since: number): State => ({
   openings: 0,
   openMillis: 0
 })
-const opened = (generation: number, since: number, openings: number): State => ({
+const opened = (generation: number, since: number, openings: number): CircuitState.Open => ({
   _tag: "Open",
   generation,
   since,
