@@ -49,6 +49,18 @@ export interface Closed {
   readonly openings: number
   /** How long it was last open, in milliseconds. */
   readonly openMillis: number
+  /** Processes that say that it has to open, where several have to. */
+  readonly votes?: ReadonlyArray<Vote> | undefined
+}
+
+/**
+ * What one of several processes says of a circuit that is closed for all.
+ */
+export interface Vote {
+  /** Process that votes to open it. */
+  readonly by: string
+  /** When it voted. */
+  readonly at: number
 }
 
 /**
@@ -406,7 +418,10 @@ export const CircuitState: Schema.Codec<CircuitState> = /* @__PURE__ */ (() => {
   }
   const opened = { generation: Count, since: Millis, openings: Count, openMillis: Length }
   return Schema.Union([
-    Schema.TaggedStruct("Closed", opened),
+    Schema.TaggedStruct("Closed", {
+      ...opened,
+      votes: Schema.optional(Schema.Array(Schema.Struct({ by: Schema.String, at: Millis })))
+    }),
     Schema.TaggedStruct("Open", { ...opened, reason: Schema.String, failures: Schema.optional(Count) }),
     Schema.TaggedStruct("HalfOpen", {
       ...opened,

@@ -38,6 +38,9 @@ const times = (state: CircuitState.CircuitState, millis: number): Partial<Circui
   const since = state.since === 0 ? 0 : state.since + millis
   switch (state._tag) {
     case "Closed":
+      return state.votes === undefined
+        ? { since }
+        : { since, votes: state.votes.map(({ at, by }) => ({ by, at: at + millis })) }
     case "Open":
       return { since }
     case "HalfOpen":
