@@ -186,7 +186,7 @@ export const make = (
     const answered = Effect.clockWith((clock) => {
       if (!away) return Effect.void
       const now = clock.currentTimeMillisUnsafe()
-      const gone = now - since
+      const gone = Math.round(now - since)
       away = false
       since = now
       for (const replica of attached()) toRead(replica)
@@ -225,7 +225,7 @@ export const make = (
           const least = read.now - clock.currentTimeMillisUnsafe()
           const most = read.now + 1 - sent
           if (offset < least || offset > most) {
-            const next = Math.round((least + most) / 2)
+            const next = Math.floor((least + most) / 2)
             for (const replica of attached()) {
               replica.cell.current = CircuitView.shift(replica.cell.current, offset - next, 0)
             }
