@@ -85,6 +85,7 @@ export {
   checkDefaults,
   degraded,
   fromBreaker,
+  fromStore,
   healthy,
   isCheck,
   isResult,

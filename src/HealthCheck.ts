@@ -49,6 +49,7 @@ import { hasProperty, isPromiseLike } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitBreaker from "./CircuitBreaker.ts"
+import * as CircuitStore from "./CircuitStore.ts"
 import type { Kind, Status } from "./HealthReport.ts"
 import * as HealthReport from "./HealthReport.ts"
 import * as Rules from "./Options.ts"
@@ -246,6 +247,45 @@ export const fromBreaker = <I = never>(
       : Effect.map(CircuitBreaker.status(source, { key }), (one) => fromCircuits([one], whenOpen))
   return check(results, { ...options, ttl: options.ttl ?? breakerDefaults.ttl })
 }
+
+/**
+ * Creates a check from the store that keeps circuits in step with other
+ * processes.
+ *
+ * **Details**
+ *
+ * - The check is degraded while the store does not answer: the process is
+ *   protected by its own circuits, and does not hear of those of others. A store
+ *   that shares with nobody is healthy.
+ * - The check reads what the store knows of itself and asks nobody.
+ *
+ * **Example** (Reporting a store)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { CircuitStore, Health } from "effect-resilience"
+ *
+ * const HealthLive = Health.layer({ checks: { circuits: Health.fromStore() } })
+ *
+ * const program = Effect.provide(Health.report, Layer.provide(HealthLive, CircuitStore.layerLocal))
+ *
+ * const { checks } = await Effect.runPromise(program)
+ * checks[0]?.details // => { shared: false }
+ * ```
+ */
+export const fromStore = (options: CheckOptions = {}): Check<CircuitStore.CircuitStore> =>
+  check(
+    Effect.flatMap(CircuitStore.CircuitStore, (store) =>
+      Effect.map(store.status, ({ errors, lastError, operations, pending, reachable, shared, since }) => {
+        if (!shared) return healthy({ shared })
+        const details = { shared, operations, errors, pending }
+        return reachable
+          ? healthy(details)
+          : degraded(`the store does not answer: ${lastError}`, { ...details, unreachableSince: since })
+      })
+    ),
+    { ...options, ttl: options.ttl ?? breakerDefaults.ttl }
+  )
 
 /**
  * Options of a check as they are read from a configuration.
