@@ -23,13 +23,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import * as CircuitQuorum from "./CircuitQuorum.ts"
 import * as CircuitState from "./CircuitState.ts"
-import type * as CircuitStore from "./CircuitStore.ts"
+import * as CircuitStore from "./CircuitStore.ts"
 import * as CircuitTable from "./CircuitTable.ts"
 import * as CircuitView from "./CircuitView.ts"
 import * as Rules from "./Options.ts"
@@ -48,6 +50,10 @@ export interface Options {
   readonly keepFor?: Duration.Input | undefined
   /** How often rows that nobody uses are looked for. Default: 1 hour. */
   readonly sweepEvery?: Duration.Input | undefined
+  /** Processes that have to trip before a circuit opens for all of them. Default: 1. */
+  readonly quorum?: number | undefined
+  /** How long the vote of a process counts, where there is a quorum. Default: 1 minute. */
+  readonly voteWindow?: Duration.Input | undefined
   /** Whether to log that the table is away or back, and rows that cannot be read. Default: true. */
   readonly log?: boolean | undefined
 }
@@ -60,6 +66,8 @@ export const defaults = {
   pollEvery: 5000,
   keepFor: 7 * 24 * 60 * 60 * 1000,
   sweepEvery: 60 * 60 * 1000,
+  quorum: 1,
+  voteWindow: 60 * 1000,
   log: true
 } as const
 
@@ -106,12 +114,14 @@ export const make = (
   options: Options = {}
 ): Effect.Effect<CircuitStore.CircuitStore["Service"], never, Scope.Scope> =>
   Effect.gen(function* () {
-    const millis = (option: "timeout" | "pollEvery" | "keepFor" | "sweepEvery") =>
+    const millis = (option: "timeout" | "pollEvery" | "keepFor" | "sweepEvery" | "voteWindow") =>
       Rules.millis("CircuitStore", option, options[option] ?? defaults[option])
     const timeout = millis("timeout")
     const pollEvery = millis("pollEvery")
     const keepFor = millis("keepFor")
     const sweepEvery = millis("sweepEvery")
+    const quorum = Rules.count("CircuitStore", "quorum", options.quorum ?? defaults.quorum)
+    const voteWindow = millis("voteWindow")
     const log = options.log ?? defaults.log
     const instance =
       options.instance === undefined
@@ -543,7 +553,7 @@ export const make = (
       yield* Effect.forkIn(loop, scope)
     }
 
-    return {
+    const store: CircuitStore.CircuitStore["Service"] = {
       attach: (cell) => {
         const replica = replicaOf(cell)
         if (!isShared(replica)) return
@@ -579,4 +589,22 @@ export const make = (
         lastError
       }))
     }
+    if (quorum === 1) return store
+    return CircuitQuorum.make(store, {
+      votes: quorum,
+      windowMillis: voteWindow,
+      voter: `${instance}-${session}`
+    })
   })
+
+/**
+ * Provides a store that shares circuits through a table.
+ */
+export const layer = <E, R>(
+  table: Effect.Effect<CircuitTable.CircuitTable, E, R>,
+  options?: Options
+): Layer.Layer<CircuitStore.CircuitStore, E, Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    CircuitStore.CircuitStore,
+    Effect.flatMap(table, (made) => make(made, options))
+  )

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitQuorum from "../src/CircuitQuorum.ts"
 import * as CircuitState from "../src/CircuitState.ts"
 import type * as CircuitStore from "../src/CircuitStore.ts"
 import * as CircuitStoreShared from "../src/CircuitStoreShared.ts"
@@ -65,8 +64,8 @@ const fleet = (votes: number, size: number) =>
     const processes = yield* Effect.all(
       Array.from({ length: size }, (_, i) =>
         Effect.map(
-          CircuitStoreShared.make(memory.table, { log: false, instance: `process ${i}` }),
-          (store) => new Process(CircuitQuorum.make(store, { votes, windowMillis: 60_000, voter: `process ${i}` }))
+          CircuitStoreShared.make(memory.table, { log: false, instance: `process ${i}`, quorum: votes }),
+          (store) => new Process(store)
         )
       )
     )

@@ -465,6 +465,9 @@ describe("CircuitStoreShared", () => {
         [{ pollEvery: "soon" as never }, /CircuitStore.*pollEvery/],
         [{ keepFor: Number.NaN }, /CircuitStore.*keepFor/],
         [{ sweepEvery: Number.POSITIVE_INFINITY }, /CircuitStore.*sweepEvery/],
+        [{ quorum: 0 }, /CircuitStore.*quorum/],
+        [{ quorum: 1.5 }, /CircuitStore.*quorum/],
+        [{ voteWindow: "0 seconds" }, /CircuitStore.*voteWindow/],
         [{ instance: "" }, /CircuitStore.*instance/]
       ] as const) {
         const exit = yield* Effect.exit(CircuitStoreShared.make(memory.table, options))
