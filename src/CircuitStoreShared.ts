@@ -75,6 +75,8 @@ export const defaults = {
 const maxResourceKey = 1000
 /** Rows that are read by one operation. */
 const batch = 200
+/** Polls after which all rows are read again. */
+const readAllEvery = 12
 /** Rows that one step of a sweep removes. */
 const sweepLimit = 100
 
@@ -145,6 +147,7 @@ export const make = (
     let since = yield* Clock.currentTimeMillis
     let away = false
     let pollAt = since
+    let polls = 0
     let seen: number | undefined
 
     const attached = () => [...replicas.values()].flatMap((all) => [...all])
@@ -470,6 +473,8 @@ export const make = (
           for (const replica of replicas.get(row.resourceKey) ?? []) yield* bring(replica, row, asked.get(replica))
         }
         seen = now
+        // Rows that are gone are no changes.
+        if (++polls % readAllEvery === 0) for (const replica of attached()) toRead(replica)
       }
       for (const replica of attached()) if (replica.dirty) unsaid.add(replica)
     })

