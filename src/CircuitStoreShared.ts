@@ -50,6 +50,12 @@ export interface Options {
   readonly keepFor?: Duration.Input | undefined
   /** How often rows that nobody uses are looked for. Default: 1 hour. */
   readonly sweepEvery?: Duration.Input | undefined
+  /**
+   * Time over which processes spread the question for a probe when an open time
+   * ends, so that most hear of the first one's before they ask. Default: 100
+   * milliseconds.
+   */
+  readonly spread?: Duration.Input | undefined
   /** Processes that have to trip before a circuit opens for all of them. Default: 1. */
   readonly quorum?: number | undefined
   /** How long the vote of a process counts, where there is a quorum. Default: 1 minute. */
@@ -66,6 +72,7 @@ export const defaults = {
   pollEvery: 5000,
   keepFor: 7 * 24 * 60 * 60 * 1000,
   sweepEvery: 60 * 60 * 1000,
+  spread: 100,
   quorum: 1,
   voteWindow: 60 * 1000,
   log: true
@@ -124,6 +131,7 @@ export const make = (
     const sweepEvery = millis("sweepEvery")
     const quorum = Rules.count("CircuitStore", "quorum", options.quorum ?? defaults.quorum)
     const voteWindow = millis("voteWindow")
+    const spread = Rules.millis("CircuitStore", "spread", options.spread ?? defaults.spread, "zero")
     const log = options.log ?? defaults.log
     const instance =
       options.instance === undefined
@@ -141,7 +149,7 @@ export const make = (
     const unsaid = new Set<Replica>()
     /** What is added to the process's clock to get the table's. */
     let offset = 0
-    let asked = 0
+    let operations = 0
     let errors = 0
     let lastError: string | undefined
     let since = yield* Clock.currentTimeMillis
@@ -214,7 +222,7 @@ export const make = (
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(
           Effect.suspend(() => {
-            asked++
+            operations++
             return Effect.forkDetach(Effect.interruptible(operation), { startImmediately: true })
           }),
           (fiber) =>
@@ -272,6 +280,10 @@ export const make = (
       return { before, after, answer }
     }
 
+    /** Applies a step to the view at the time that it is by now. */
+    const aloneNow = <A>(replica: Replica, step: CircuitStore.Step<A>): Effect.Effect<CircuitStore.Applied<A>> =>
+      Effect.map(Clock.currentTimeMillis, (now) => alone(replica, now, step))
+
     /** Returns the state that a row shows to a replica. */
     const viewOf = (
       replica: Replica,
@@ -315,6 +327,15 @@ export const make = (
       return malformed === undefined ? changed : Effect.andThen(malformed, changed)
     }
 
+    /** Whether a row was lost, and made again by a process that knew less of its circuit than this one. */
+    const knowsMore = ({ cell: { current }, generations, version }: Replica, row: CircuitTable.Row): boolean => {
+      if (current._tag === "Closed" || row.version < version) return false
+      const state = CircuitTable.decode(row.data)?.state
+      if (state === undefined) return false
+      const ahead = current.generation - (state.generation + generations)
+      return ahead > 0 || (ahead === 0 && state._tag !== current._tag)
+    }
+
     /** Brings a row into the view, if it is newer. `moves` are those that there were when the row was asked for. */
     const bring = (replica: Replica, row: CircuitTable.Row, moves?: number): Effect.Effect<void> => {
       if (replica.busy) {
@@ -324,6 +345,7 @@ export const make = (
       // A table that was set back, and no answer that came late.
       const setBack = row.version < replica.version && moves === replica.moves
       if (row.version <= replica.version && !setBack) return Effect.void
+      if (knowsMore(replica, row)) replica.dirty = true
       if (replica.dirty) {
         toSay(replica)
         return Effect.void
@@ -383,7 +405,13 @@ export const make = (
           const mine = replica.cell.current
           if (!replica.dirty) {
             if (row !== undefined) {
-              if (row.version !== replica.version) yield* adopt(replica, row)
+              if (row.version !== replica.version) {
+                if (knowsMore(replica, row)) {
+                  replica.dirty = true
+                  continue
+                }
+                yield* adopt(replica, row)
+              }
               return
             }
             if (yield* write(replica, mine, undefined)) return
@@ -411,17 +439,22 @@ export const make = (
 
     const update = <A>(
       replica: Replica,
-      at: number,
       step: CircuitStore.Step<A>
     ): Effect.Effect<CircuitStore.Applied<A>, CircuitTable.TableError> =>
       Effect.gen(function* () {
         const { cell } = replica
         for (;;) {
-          if (away) return alone(replica, at, step)
+          if (away) return yield* aloneNow(replica, step)
           if (replica.dirty) yield* say(replica)
           const { now, row } = yield* readOne(replica)
           if (replica.dirty) continue
-          if (row !== undefined && row.version !== replica.version) yield* adopt(replica, row)
+          if (row !== undefined && row.version !== replica.version) {
+            if (knowsMore(replica, row)) {
+              replica.dirty = true
+              continue
+            }
+            yield* adopt(replica, row)
+          }
           if (row === undefined) replica.version = 0
           const before = cell.current
           const [after, answer] = step(before, now)
@@ -434,6 +467,25 @@ export const make = (
           return { before, after, answer }
         }
       })
+
+    const apart = Effect.flatMap(Random.next, (random) => Effect.sleep(random * spread))
+
+    /** Updates the row, unless that is not needed any more when it is this process's turn to ask. */
+    const asked = <A>(
+      replica: Replica,
+      step: CircuitStore.Step<A>
+    ): Effect.Effect<CircuitStore.Applied<A>, CircuitTable.TableError> => {
+      const updated = exclusively(replica, update(replica, step))
+      const { cell } = replica
+      // It is the end of an open time that all processes wait for.
+      if (cell.current._tag !== "Open" || spread === 0) return updated
+      const turn = Effect.clockWith((clock) => {
+        const before = cell.current
+        const [after, answer] = step(before, clock.currentTimeMillisUnsafe())
+        return after === before ? Effect.succeed({ before, after, answer }) : updated
+      })
+      return Effect.andThen(apart, turn)
+    }
 
     /** Goes on alone where the table fails, and notes it. */
     const orAway = <A>(operation: Effect.Effect<A, CircuitTable.TableError>, otherwise: Effect.Effect<A>) =>
@@ -467,10 +519,10 @@ export const make = (
         for (const replica of all) toRead(replica)
         seen = now
       } else {
-        const asked = new Map(attached().map((replica) => [replica, replica.moves]))
+        const moves = new Map(attached().map((replica) => [replica, replica.moves]))
         const { now, rows } = yield* askRead(table.changes(from - timeout - 1000))
         for (const row of rows) {
-          for (const replica of replicas.get(row.resourceKey) ?? []) yield* bring(replica, row, asked.get(replica))
+          for (const replica of replicas.get(row.resourceKey) ?? []) yield* bring(replica, row, moves.get(replica))
         }
         seen = now
         // Rows that are gone are no changes.
@@ -579,17 +631,14 @@ export const make = (
         const replica = replicaOf(cell)
         return eager || away || !isShared(replica)
           ? Exit.succeed(alone(replica, now, step))
-          : orAway(
-              exclusively(replica, update(replica, now, step)),
-              Effect.sync(() => alone(replica, now, step))
-            )
+          : orAway(asked(replica, step), aloneNow(replica, step))
       },
       status: Effect.sync(() => ({
         shared: true,
         reachable: !away,
         since,
         pending: attached().filter(({ dirty }) => dirty).length,
-        operations: asked,
+        operations,
         errors,
         lastError
       }))

@@ -64,7 +64,7 @@ const fleet = (votes: number, size: number) =>
     const processes = yield* Effect.all(
       Array.from({ length: size }, (_, i) =>
         Effect.map(
-          CircuitStoreShared.make(memory.table, { log: false, instance: `process ${i}`, quorum: votes }),
+          CircuitStoreShared.make(memory.table, { log: false, instance: `process ${i}`, quorum: votes, spread: 0 }),
           (store) => new Process(store)
         )
       )

@@ -49,7 +49,7 @@ const trip = (generation: number, openMillis = 10_000): CircuitState.Event => ({
 })
 
 const open = (memory: MemoryTable.MemoryTable, options: CircuitStoreShared.Options = {}) =>
-  CircuitStoreShared.make(memory.table, { log: false, instance: "me", pollEvery: "4 seconds", ...options })
+  CircuitStoreShared.make(memory.table, { log: false, instance: "me", pollEvery: "4 seconds", spread: 0, ...options })
 
 /** Attaches a circuit and lets the store become idle. */
 const attach = (store: Store, name?: string, key?: string) =>
@@ -105,6 +105,39 @@ describe("CircuitStoreShared", () => {
       assert.strictEqual(entryOf(memory)?._tag, "Open")
       assert.strictEqual((yield* store.status).pending, 0)
     })
+  )
+
+  it.effect(
+    "of many processes that ask when an open time ends, those that hear of the first one's probe ask nobody",
+    () =>
+      Effect.gen(function* () {
+        const memory = MemoryTable.make()
+        const processes = yield* Effect.forEach(
+          Array.from({ length: 50 }, (_, i) => i),
+          (i) =>
+            Effect.gen(function* () {
+              const store = yield* open(memory, { instance: `process ${i}`, pollEvery: "1 hour", spread: "100 millis" })
+              return { store, ...(yield* attach(store)) }
+            })
+        )
+        const [first] = processes
+        assert.isDefined(first)
+        yield* apply(first.store, first.cell, trip(0, 10_000), { eager: true })
+        yield* TestClock.adjust("10 seconds")
+        memory.operations.length = 0
+        const asking = yield* Effect.forkChild(
+          Effect.all(
+            processes.map(({ cell, store }) => apply(store, cell, { _tag: "Admit" })),
+            { concurrency: "unbounded" }
+          ),
+          { startImmediately: true }
+        )
+        yield* TestClock.adjust(100)
+        const answers = (yield* Fiber.join(asking)).map(({ answer }) => answer._tag)
+        assert.strictEqual(answers.filter((tag) => tag === "Admitted").length, 1)
+        assert.strictEqual(answers.filter((tag) => tag === "Refused").length, 49)
+        assert.deepStrictEqual(memory.operations, ["read", "write"])
+      })
   )
 
   it.effect("an eager trip gives way to what the fleet had by then", () =>
@@ -477,6 +510,7 @@ describe("CircuitStoreShared", () => {
         [{ pollEvery: "soon" as never }, /CircuitStore.*pollEvery/],
         [{ keepFor: Number.NaN }, /CircuitStore.*keepFor/],
         [{ sweepEvery: Number.POSITIVE_INFINITY }, /CircuitStore.*sweepEvery/],
+        [{ spread: "-1 millis" as never }, /CircuitStore.*spread/],
         [{ quorum: 0 }, /CircuitStore.*quorum/],
         [{ quorum: 1.5 }, /CircuitStore.*quorum/],
         [{ voteWindow: "0 seconds" }, /CircuitStore.*voteWindow/],
