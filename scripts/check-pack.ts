@@ -41,6 +41,7 @@ interface Manifest {
   readonly dependencies?: Record<string, string>
   readonly optionalDependencies?: Record<string, string>
   readonly peerDependencies?: Record<string, string>
+  readonly peerDependenciesMeta?: Record<string, { readonly optional?: boolean }>
   readonly scripts?: Record<string, string>
 }
 
@@ -48,13 +49,16 @@ const check = async (): Promise<void> => {
   const modules = globSync("**/*.ts", { cwd: join(root, "src") })
     .map((file) => file.replace(/\.ts$/, ""))
     .sort()
-  const subpaths = modules.filter((name) => name !== "index")
+  // The command line is a program, and no module of the package.
+  const subpaths = modules.filter((name) => name !== "index" && !name.startsWith("cli/"))
 
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest
   demand(
     Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).length === 0 &&
-      Object.keys(manifest.peerDependencies ?? {}).join() === "effect",
-    "effect as a peer must be the only dependency"
+      Object.keys(manifest.peerDependencies ?? {})
+        .filter((name) => manifest.peerDependenciesMeta?.[name]?.optional !== true)
+        .join() === "effect",
+    "effect as a peer must be the only dependency that is not optional"
   )
 
   const packed = JSON.parse(
@@ -73,7 +77,12 @@ const check = async (): Promise<void> => {
     (path) => !/^(?:dist|src)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
   )
   demand(stray.length === 0, `the package must hold dist, src and its papers, and holds ${stray.join(", ")}`)
-  const expected = ["README.md", "LICENSE", ...modules.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`])]
+  const expected = [
+    "README.md",
+    "LICENSE",
+    ...modules.map((name) => `dist/${name}.js`),
+    ...subpaths.map((name) => `dist/${name}.d.ts`)
+  ]
   const missing = expected.filter((path) => !files.includes(path))
   demand(missing.length === 0, `the package lacks ${missing.join(", ")}`)
 

@@ -14,6 +14,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { hasProperty } from "effect/Predicate"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
@@ -231,7 +232,9 @@ const stepOf = (sql: SqlClient.SqlClient, options: Options): Effect.Effect<numbe
     const rows =
       noted.length === 0
         ? []
-        : yield* sql<{ readonly step: number | null }>`SELECT max(step) AS step FROM ${sql(`${table}_migrations`)}`
+        : yield* sql<{
+            readonly step: number | string | null
+          }>`SELECT max(step) AS step FROM ${sql(`${table}_migrations`)}`
     const step = Number(rows[0]?.step ?? 0)
     if (step > 0) return step
     const lacks = ["namespace", "version", "data", "updated_by", "used_at"].filter((name) => !columns.includes(name))
@@ -258,7 +261,8 @@ const columnsOf = (
 
 /**
  * Runs an operation on the client that is there, outside of any transaction of
- * its caller, and makes a `TableError` of what it fails with.
+ * its caller, and makes a `TableError` of what it fails with. It ends at once
+ * when it is interrupted.
  */
 export const alone = <A>(
   table: string,
@@ -266,16 +270,30 @@ export const alone = <A>(
 ): Effect.Effect<A, TableError, SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (client) => {
     const sql = client.withoutTransforms()
-    return operation(sql).pipe(
+    return promptly(operation(sql)).pipe(
       Effect.updateContext((context: Context.Context<never>) => Context.omit(sql.transactionService)(context)),
       Effect.mapError((error) => toTableError(error, table)),
-      // Where a connection is lost within a transaction, so is its end.
+      // Where a connection is lost within a transaction, its end is a defect.
       Effect.catchCause((cause) => {
-        const defect = cause.reasons.filter(Cause.isDieReason).map(({ defect }) => defect)[0]
-        return SqlError.isSqlError(defect) ? Effect.fail(toTableError(defect, table)) : Effect.failCause(cause)
+        const lost = cause.reasons
+          .filter(Cause.isDieReason)
+          .map(({ defect }) => defect)
+          .find(SqlError.isSqlError)
+        return lost === undefined ? Effect.failCause(cause) : Effect.fail(toTableError(lost, table))
       })
     )
   })
+
+/**
+ * Runs an operation whose interruption nobody waits for: a driver cancels a
+ * query first, and waits for seconds where the server does not answer.
+ */
+export const promptly = <A, E>(operation: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(Effect.interruptible(operation), { startImmediately: true }), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Effect.sync(() => fiber.interruptUnsafe()))
+    )
+  )
 
 /**
  * Returns the `TableError` of an error of a client.

@@ -79,7 +79,7 @@ export const defaults = {
 } as const
 
 /** Longest resource key that is shared. A circuit with a longer one is this process's own. */
-const maxResourceKey = 1000
+const maxResourceKey = 750
 /** Rows that are read by one operation. */
 const batch = 200
 /** Polls after which all rows are read again. */

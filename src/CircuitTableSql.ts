@@ -22,8 +22,9 @@
  *   caller waits for the end of that, or until the store gives it up.
  * - Processes that share circuits have to write the table's name alike, with or
  *   without its schema.
+ * - A `PgClient` that has a listener does not close while the server is frozen,
+ *   as it waits for an answer. The scope of the listener does.
  */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
@@ -34,7 +35,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
-import { TableError } from "./CircuitTable.ts"
+import type { TableError } from "./CircuitTable.ts"
 import * as Rules from "./Options.ts"
 
 /**
@@ -220,7 +221,7 @@ const postgres = (
           UPDATE ${table} AS t SET used_at = clock_timestamp() FROM (
             SELECT namespace, resource_key FROM ${table}
             WHERE namespace = ${namespace} AND resource_key IN (SELECT resource_key FROM used) FOR UPDATE SKIP LOCKED
-          ) AS some WHERE t.namespace = some.namespace AND t.resource_key = some.resource_key
+          ) AS picked WHERE t.namespace = picked.namespace AND t.resource_key = picked.resource_key
         ), removed AS (
           DELETE FROM ${table} AS t USING (
             SELECT namespace, resource_key FROM ${table}
@@ -228,7 +229,7 @@ const postgres = (
               AND used_at <= clock_timestamp() - ${idleMillis}::float8 * interval '1 millisecond'
               AND resource_key NOT IN (SELECT resource_key FROM used)
             ORDER BY used_at LIMIT ${limit}::bigint FOR UPDATE SKIP LOCKED
-          ) AS some WHERE t.namespace = some.namespace AND t.resource_key = some.resource_key RETURNING t.resource_key
+          ) AS picked WHERE t.namespace = picked.namespace AND t.resource_key = picked.resource_key RETURNING t.resource_key
         ) SELECT count(*)::float8 AS removed FROM removed`.pipe(Effect.map(([row]) => Number(row?.removed ?? 0)))
   }
 }
@@ -324,7 +325,7 @@ const listen = (
     const inner = yield* Effect.acquireRelease(Scope.make(), (scope, exit) =>
       Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true })
     )
-    const messages = yield* Scope.provide(client.listen(channel), inner).pipe(
+    const messages = yield* CircuitMigration.promptly(Scope.provide(client.listen(channel), inner)).pipe(
       Effect.mapError((error) => CircuitMigration.toTableError(error, table))
     )
     const rows = yield* Queue.unbounded<Row, TableError>()
@@ -345,9 +346,7 @@ const listen = (
       }
     })
     yield* Effect.forkIn(
-      Effect.onExit(pass, (exit) =>
-        Exit.isFailure(exit) ? Queue.failCause(rows, exit.cause as Cause.Cause<TableError>) : Effect.void
-      ),
+      Effect.onExit(pass, (exit) => (Exit.isFailure(exit) ? Queue.failCause(rows, exit.cause) : Effect.void)),
       inner,
       { startImmediately: true }
     )

@@ -472,7 +472,7 @@ describe("CircuitStoreShared", () => {
     Effect.gen(function* () {
       const memory = MemoryTable.make()
       const store = yield* open(memory)
-      const { cell } = yield* attach(store, "payments", "x".repeat(1000))
+      const { cell } = yield* attach(store, "payments", "x".repeat(750))
       memory.operations.length = 0
       yield* apply(store, cell, hold)
       assert.strictEqual(cell.current._tag, "HeldOpen")

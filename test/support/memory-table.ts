@@ -2,13 +2,15 @@
  * A table of circuits in memory that can be slow, hang, fail, lose replies after
  * it wrote, lose its rows, and have a clock of its own.
  */
-import { Clock, Effect, Queue } from "effect"
+import { Clock, Effect, Queue, Random } from "effect"
 import * as CircuitTable from "../../src/CircuitTable.ts"
 
-/** What is wrong with the table, for all of its clients. */
+/** What is wrong with the table, for all of its clients or for one. */
 export interface Faults {
   /** How long each operation takes. */
   takes: number
+  /** Whether an operation takes any time up to twice as long. */
+  varies: boolean
   /** Every operation fails. */
   down: boolean
   /** No operation ends. */
@@ -26,97 +28,142 @@ export interface MemoryTable {
   readonly rows: Map<string, CircuitTable.Row>
   /** Operations that were asked for. */
   readonly operations: Array<"read" | "changes" | "write" | "listen" | "sweep">
+  /** Writes that were done. */
+  readonly writes: Array<{
+    readonly at: number
+    /** What the table's clock was ahead by. */
+    readonly ahead: number
+    readonly before: CircuitTable.Row | undefined
+    readonly after: CircuitTable.Row
+  }>
+  /** Operations that have not ended. */
+  readonly running: () => number
+  /** Clients that listen. */
+  readonly listeners: () => number
   /** Ends the feeds of all clients. */
   readonly cutFeeds: Effect.Effect<void>
+  /** Does what a restart from a backup does: the rows are these, and nobody listens. */
+  readonly restart: (rows: ReadonlyMap<string, CircuitTable.Row>) => Effect.Effect<void>
   /** A client's table. */
   readonly table: CircuitTable.CircuitTable
+  /** A table of a client that has faults of its own. All clients have one clock, that of the table. */
+  readonly client: () => { readonly faults: Faults; readonly table: CircuitTable.CircuitTable }
+}
+
+const none: Faults = {
+  takes: 0,
+  varies: false,
+  down: false,
+  frozen: false,
+  losesReplies: false,
+  ahead: 0,
+  deaf: false
 }
 
 export const make = (faults: Partial<Faults> = {}): MemoryTable => {
-  const state: Faults = {
-    takes: 0,
-    down: false,
-    frozen: false,
-    losesReplies: false,
-    ahead: 0,
-    deaf: false,
-    ...faults
-  }
+  const state: Faults = { ...none, ...faults }
   const rows = new Map<string, CircuitTable.Row>()
   const used = new Map<string, number>()
-  const feeds = new Set<Queue.Queue<CircuitTable.Row, CircuitTable.TableError>>()
+  const feeds = new Map<Queue.Queue<CircuitTable.Row, CircuitTable.TableError>, Faults>()
+  const writes: MemoryTable["writes"] = []
+  let running = 0
   const operations: MemoryTable["operations"] = []
   const down = Effect.fail(new CircuitTable.TableError({ message: "connection refused" }))
 
-  const half = Effect.suspend(() =>
-    state.frozen ? Effect.never : state.down ? down : state.takes > 0 ? Effect.sleep(state.takes / 2) : Effect.void
-  )
   const now = Effect.map(Clock.currentTimeMillis, (millis) => millis + state.ahead)
-  const operation = <A>(
-    name: (typeof operations)[number],
-    body: (now: number) => Effect.Effect<A>
-  ): Effect.Effect<A, CircuitTable.TableError> =>
-    Effect.suspend(() => {
-      operations.push(name)
-      return half.pipe(
-        Effect.andThen(Effect.flatMap(now, body)),
-        Effect.tap(() => (state.losesReplies && name === "write" ? down : half))
-      )
-    })
 
-  const table: CircuitTable.CircuitTable = {
-    read: (keys) =>
-      operation("read", (at) => Effect.sync(() => ({ now: at, rows: keys.flatMap((key) => rows.get(key) ?? []) }))),
-    changes: (since = Number.NEGATIVE_INFINITY) =>
-      operation("changes", (at) =>
-        Effect.sync(() => ({ now: at, rows: [...rows.values()].filter((row) => row.updatedAt >= since) }))
-      ),
-    write: (draft, expected) =>
-      operation("write", (at) =>
-        Effect.sync(() => {
-          const before = rows.get(draft.resourceKey)
-          if ((before?.version ?? 0) !== expected) return undefined
-          const version = before === undefined ? at * 1000 + 1 : before.version + 1
-          const { data, resourceKey, updatedBy } = draft
-          const row = { resourceKey, data, updatedBy, version, updatedAt: at }
-          rows.set(resourceKey, row)
-          used.set(resourceKey, at)
-          if (!state.deaf) for (const feed of feeds) Queue.offerUnsafe(feed, row)
-          return version
-        })
-      ),
-    listen: Effect.acquireRelease(
-      operation("listen", () =>
-        Effect.tap(Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>(), (feed) =>
-          Effect.sync(() => feeds.add(feed))
+  const tableOf = (own: Faults): CircuitTable.CircuitTable => {
+    const half = Effect.flatMap(Random.next, (random) => {
+      if (state.frozen || own.frozen) return Effect.never
+      if (state.down || own.down) return down
+      const takes = Math.max(state.takes, own.takes)
+      if (takes === 0) return Effect.void
+      return Effect.sleep(state.varies ? Math.round(takes * random) : takes / 2)
+    })
+    const operation = <A>(
+      name: (typeof operations)[number],
+      body: (now: number) => Effect.Effect<A>
+    ): Effect.Effect<A, CircuitTable.TableError> =>
+      Effect.suspend(() => {
+        operations.push(name)
+        running++
+        return half.pipe(
+          Effect.andThen(Effect.flatMap(now, body)),
+          Effect.tap(() => ((state.losesReplies || own.losesReplies) && name === "write" ? down : half)),
+          Effect.ensuring(Effect.sync(() => running--))
+        )
+      })
+
+    return {
+      read: (keys) =>
+        operation("read", (at) => Effect.sync(() => ({ now: at, rows: keys.flatMap((key) => rows.get(key) ?? []) }))),
+      changes: (since = Number.NEGATIVE_INFINITY) =>
+        operation("changes", (at) =>
+          Effect.sync(() => ({ now: at, rows: [...rows.values()].filter((row) => row.updatedAt >= since) }))
+        ),
+      write: (draft, expected) =>
+        operation("write", (at) =>
+          Effect.sync(() => {
+            const before = rows.get(draft.resourceKey)
+            if ((before?.version ?? 0) !== expected) return undefined
+            const version = Math.max((before?.version ?? 0) + 1, at * 1000)
+            const { data, resourceKey, updatedBy } = draft
+            const row = { resourceKey, data, updatedBy, version, updatedAt: at }
+            rows.set(resourceKey, row)
+            used.set(resourceKey, at)
+            writes.push({ at, ahead: state.ahead, before, after: row })
+            for (const [feed, { deaf }] of feeds) if (!state.deaf && !deaf) Queue.offerUnsafe(feed, row)
+            return version
+          })
+        ),
+      listen: Effect.andThen(
+        operation("listen", () => Effect.void),
+        Effect.acquireRelease(
+          Effect.tap(Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>(), (feed) =>
+            Effect.sync(() => feeds.set(feed, own))
+          ),
+          (feed) => Effect.sync(() => feeds.delete(feed))
         )
       ),
-      (feed) => Effect.sync(() => feeds.delete(feed))
-    ),
-    sweep: ({ idleMillis, limit, used: keys }) =>
-      operation("sweep", (at) =>
-        Effect.sync(() => {
-          for (const key of keys) if (rows.has(key)) used.set(key, at)
-          const idle = [...rows.values()]
-            .filter(({ data, resourceKey }) => {
-              const entry = CircuitTable.decode(data)
-              return entry?.state._tag === "Closed" && (used.get(resourceKey) ?? 0) <= at - idleMillis
-            })
-            .slice(0, limit)
-          for (const { resourceKey } of idle) rows.delete(resourceKey)
-          return idle.length
-        })
-      )
+      sweep: ({ idleMillis, limit, used: keys }) =>
+        operation("sweep", (at) =>
+          Effect.sync(() => {
+            for (const key of keys) if (rows.has(key)) used.set(key, at)
+            const idle = [...rows.values()]
+              .filter(({ data, resourceKey }) => {
+                const entry = CircuitTable.decode(data)
+                return entry?.state._tag === "Closed" && (used.get(resourceKey) ?? 0) <= at - idleMillis
+              })
+              .slice(0, limit)
+            for (const { resourceKey } of idle) rows.delete(resourceKey)
+            return idle.length
+          })
+        )
+    }
   }
+  const cutFeeds = Effect.suspend(() =>
+    Effect.forEach([...feeds.keys()], (feed) =>
+      Queue.fail(feed, new CircuitTable.TableError({ message: "connection closed" }))
+    )
+  )
   return {
     faults: state,
     rows,
     operations,
-    cutFeeds: Effect.suspend(() =>
-      Effect.forEach([...feeds], (feed) =>
-        Queue.fail(feed, new CircuitTable.TableError({ message: "connection closed" }))
-      )
-    ),
-    table
+    writes,
+    running: () => running,
+    listeners: () => feeds.size,
+    cutFeeds,
+    restart: (from) =>
+      Effect.suspend(() => {
+        rows.clear()
+        for (const [key, row] of from) rows.set(key, row)
+        return cutFeeds
+      }),
+    table: tableOf(none),
+    client: () => {
+      const own = { ...none }
+      return { faults: own, table: tableOf(own) }
+    }
   }
 }

