@@ -10,7 +10,7 @@ export default {
   // The declarations come from tsc, see tsconfig.build.json.
   dts: false,
   splitting: false,
-  external: [/^effect($|\/)/],
+  external: [/^effect($|\/)/, /^@effect\//, /^node:/, "redis"],
   removeNodeProtocol: false,
   silent: true,
   esbuildPlugins: [keepModules]

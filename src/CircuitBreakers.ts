@@ -36,26 +36,31 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Circuit from "./Circuit.ts"
-import type * as CircuitState from "./CircuitState.ts"
-import * as Options from "./Options.ts"
+import * as Breaker from "./Breaker.ts"
+import * as BreakerOptions from "./BreakerOptions.ts"
+import * as CircuitChange from "./CircuitChange.ts"
+import * as CircuitOperator from "./CircuitOperator.ts"
+import type * as CircuitStatus from "./CircuitStatus.ts"
+
+export type { HoldOptions, OperatorOptions } from "./CircuitOperator.ts"
 
 /**
  * Error of a name that no breaker has.
  */
-export class UnknownBreakerError extends Data.TaggedError("UnknownBreakerError")<{
-  /** Name that was asked for. */
-  readonly breaker: string
-  /** Names that there are. */
-  readonly known: ReadonlyArray<string>
-}> {
+export class UnknownBreakerError
+  extends /* @__PURE__ */ Data.TaggedError("UnknownBreakerError")<{
+    /** Name that was asked for. */
+    readonly breaker: string
+    /** Names that there are. */
+    readonly known: ReadonlyArray<string>
+  }>
+{
   override get message(): string {
     return `No breaker is named "${this.breaker}": ${this.known.length === 0 ? "there are none" : `there are ${this.known.join(", ")}`}`
   }
@@ -77,28 +82,26 @@ export class BreakerConflictError extends Data.TaggedError("BreakerConflictError
 }
 
 /**
+ * Breaker that is registered.
+ */
+export interface Entry {
+  readonly breaker: Breaker.Breaker
+  /** Tells the listeners of the registry of the breaker's changes. */
+  readonly tell: CircuitChange.Listener
+  /** Scopes that registered it and are open. */
+  readonly users: number
+}
+
+/**
  * Service that knows all breakers of an application.
- *
- * **Details**
- *
- * - `register` returns the breaker of that name, which `make` makes where there
- *   is none. It stays until the scope closes. Other settings under the same name
- *   die with a `BreakerConflictError`.
- * - `subscribe` calls a function for each change of any breaker, also of those
- *   that come later, until the returned function is called. The function must
- *   not throw: the call that made the change would die of it.
  */
 export class CircuitBreakers extends Context.Service<
   CircuitBreakers,
   {
-    readonly register: (
-      name: string,
-      settings: Circuit.Settings,
-      make: () => Circuit.Breaker
-    ) => Effect.Effect<Circuit.Breaker, never, Scope.Scope>
-    readonly get: (name: string) => Effect.Effect<Circuit.Breaker, UnknownBreakerError>
-    readonly list: Effect.Effect<ReadonlyArray<Circuit.Breaker>>
-    readonly subscribe: (listener: (change: Circuit.Change) => void) => () => void
+    /** Breakers by name, in order of registration. */
+    readonly entries: Map<string, Entry>
+    /** Called for each change of any breaker. What one throws is logged. */
+    readonly listeners: Set<CircuitChange.Listener>
   }
 >()("effect-resilience/CircuitBreakers") {}
 
@@ -106,92 +109,102 @@ export class CircuitBreakers extends Context.Service<
  * Creates a registry.
  */
 export const make: Effect.Effect<CircuitBreakers["Service"]> = /* @__PURE__ */ (() =>
-  Effect.sync(() => {
-    const breakers = new Map<string, { readonly breaker: Circuit.Breaker; users: number }>()
-    const listeners = new Set<(change: Circuit.Change) => void>()
-    const tell = (change: Circuit.Change) => {
-      for (const listener of listeners) listener(change)
-    }
-    const enter = (name: string, settings: Circuit.Settings, make: () => Circuit.Breaker) =>
-      Effect.suspend(() => {
-        let entry = breakers.get(name)
-        if (entry === undefined) {
-          entry = { breaker: make(), users: 0 }
-          entry.breaker.listeners.add(tell)
-          breakers.set(name, entry)
-        }
-        const differences = compare(entry.breaker.settings, settings)
-        if (differences.length > 0) return Effect.die(new BreakerConflictError({ breaker: name, differences }))
-        entry.users++
-        return Effect.succeed(entry.breaker)
-      })
-    const leave = (breaker: Circuit.Breaker) =>
-      Effect.sync(() => {
-        const entry = breakers.get(breaker.name)
-        if (entry === undefined || --entry.users > 0) return
-        breakers.delete(breaker.name)
-        breaker.listeners.delete(tell)
-        breaker.close()
-      })
-    return CircuitBreakers.of({
-      register: (name, settings, make) => Effect.acquireRelease(enter(name, settings, make), leave),
-      get: (name) =>
-        Effect.suspend(() => {
-          const entry = breakers.get(name)
-          return entry === undefined
-            ? Effect.fail(new UnknownBreakerError({ breaker: name, known: [...breakers.keys()] }))
-            : Effect.succeed(entry.breaker)
-        }),
-      list: Effect.sync(() => [...breakers.values()].map(({ breaker }) => breaker)),
-      subscribe: (listener) => {
-        listeners.add(listener)
-        return () => {
-          listeners.delete(listener)
-        }
-      }
-    })
-  }))()
+  Effect.sync(() => ({ entries: new Map<string, Entry>(), listeners: new Set<CircuitChange.Listener>() })))()
+
+/**
+ * Creates a breaker, which closes with the scope.
+ *
+ * **Details**
+ *
+ * Where there is a registry in the context, the breaker is the one of that name,
+ * if there is one, and it stays until the last scope that registered it closes.
+ * Other settings or another store under the same name die with a
+ * `BreakerConflictError`.
+ */
+export const register = (
+  name: string,
+  settings: BreakerOptions.Settings,
+  sharing?: Breaker.Sharing
+): Effect.Effect<Breaker.Breaker, never, Scope.Scope> =>
+  Effect.withFiber((fiber) => {
+    const registry = Context.getOrUndefined(fiber.context, CircuitBreakers)
+    const create = () => new Breaker.Breaker(name, settings, fiber.getRef(Clock.Clock), sharing)
+    return registry === undefined
+      ? Effect.acquireRelease(Effect.sync(create), (breaker) => Effect.sync(() => breaker.close()))
+      : Effect.acquireRelease(
+          Effect.suspend(() => enter(registry, name, settings, sharing, create)),
+          (breaker) => Effect.sync(() => leave(registry, breaker))
+        )
+  })
+
+const enter = (
+  { entries, listeners }: CircuitBreakers["Service"],
+  name: string,
+  settings: BreakerOptions.Settings,
+  sharing: Breaker.Sharing | undefined,
+  create: () => Breaker.Breaker
+): Effect.Effect<Breaker.Breaker> => {
+  const entry = entries.get(name)
+  if (entry === undefined) {
+    const breaker = create()
+    const tell: CircuitChange.Listener = (change) => CircuitChange.tell(listeners, change)
+    breaker.listeners.add(tell)
+    entries.set(name, { breaker, tell, users: 1 })
+    return Effect.succeed(breaker)
+  }
+  const { breaker, users } = entry
+  const differences = BreakerOptions.differences(breaker.settings, settings)
+  if (breaker.sharing?.store !== sharing?.store) differences.push("store: another one")
+  if (differences.length > 0) return Effect.die(new BreakerConflictError({ breaker: name, differences }))
+  entries.set(name, { ...entry, users: users + 1 })
+  return Effect.succeed(breaker)
+}
+
+const leave = ({ entries }: CircuitBreakers["Service"], breaker: Breaker.Breaker): void => {
+  const entry = entries.get(breaker.name)
+  if (entry === undefined) return
+  if (entry.users > 1) {
+    entries.set(breaker.name, { ...entry, users: entry.users - 1 })
+    return
+  }
+  entries.delete(breaker.name)
+  breaker.listeners.delete(entry.tell)
+  breaker.close()
+}
 
 /**
  * Provides the registry. All layers of `CircuitBreaker.Service` use this one.
  */
 export const layer: Layer.Layer<CircuitBreakers> = /* @__PURE__ */ (() => Layer.effect(CircuitBreakers, make))()
 
-const compare = (a: Circuit.Settings, b: Circuit.Settings): ReadonlyArray<string> => {
-  if (a === b) return []
-  const differences: Array<string> = []
-  for (const option of Object.keys(a.described)) {
-    const [left, right] = [JSON.stringify(a.described[option]), JSON.stringify(b.described[option])]
-    if (left !== right) differences.push(`${option}: ${left} | ${right}`)
-  }
-  for (const option of Object.keys(a.functions)) {
-    const [left, right] = [a.functions[option], b.functions[option]]
-    if (left !== undefined && right !== undefined && left !== right) differences.push(`${option}: another function`)
-  }
-  return differences
-}
-
 /**
  * Returns the breaker of a name, and fails with `UnknownBreakerError` if there
  * is none.
  */
-export const get = (name: string): Effect.Effect<Circuit.Breaker, UnknownBreakerError, CircuitBreakers> =>
-  CircuitBreakers.use((registry) => registry.get(name))
+export const get = (name: string): Effect.Effect<Breaker.Breaker, UnknownBreakerError, CircuitBreakers> =>
+  Effect.flatMap(list, (breakers) => {
+    const found = breakers.find((breaker) => breaker.name === name)
+    return found === undefined
+      ? Effect.fail(new UnknownBreakerError({ breaker: name, known: breakers.map((breaker) => breaker.name) }))
+      : Effect.succeed(found)
+  })
 
 /**
  * Returns all breakers, in order of registration.
  */
-export const list: Effect.Effect<ReadonlyArray<Circuit.Breaker>, never, CircuitBreakers> = /* @__PURE__ */ (() =>
-  CircuitBreakers.use((registry) => registry.list))()
+export const list: Effect.Effect<ReadonlyArray<Breaker.Breaker>, never, CircuitBreakers> = /* @__PURE__ */ (() =>
+  CircuitBreakers.useSync(({ entries }) => Array.from(entries.values(), ({ breaker }) => breaker)))()
 
 /**
  * Returns the status of every circuit of every breaker.
  */
-export const statuses: Effect.Effect<ReadonlyArray<Circuit.Status>, never, CircuitBreakers> = /* @__PURE__ */ (() =>
+export const statuses: Effect.Effect<
+  ReadonlyArray<CircuitStatus.Status>,
+  never,
+  CircuitBreakers
+> = /* @__PURE__ */ (() =>
   Effect.flatMap(list, (breakers) =>
-    Effect.map(Clock.currentTimeMillis, (now) =>
-      breakers.flatMap((breaker) => breaker.circuits().map((circuit) => circuit.status(now)))
-    )
+    Effect.map(Clock.currentTimeMillis, (now) => breakers.flatMap((breaker) => Breaker.statuses(breaker, now)))
   ))()
 
 /**
@@ -202,92 +215,55 @@ export const statuses: Effect.Effect<ReadonlyArray<Circuit.Status>, never, Circu
  *
  * A consumer that falls more than 1024 changes behind loses the oldest of them.
  */
-export const changes: Stream.Stream<Circuit.Change, never, CircuitBreakers> = /* @__PURE__ */ (() =>
-  Stream.unwrap(CircuitBreakers.useSync((registry) => changesOf(registry.subscribe))))()
+export const changes: Stream.Stream<CircuitChange.Change, never, CircuitBreakers> = /* @__PURE__ */ (() =>
+  Stream.unwrap(CircuitBreakers.useSync(({ listeners }) => changesOf(() => listeners))))()
 
 /**
- * Creates the stream of what a subscription delivers.
+ * Creates the stream of the changes that a set of listeners hears of.
  */
-export const changesOf = <R = never>(
-  subscribe: (listener: (change: Circuit.Change) => void, fiber: Fiber.Fiber<unknown, unknown>) => () => void
-): Stream.Stream<Circuit.Change, never, Exclude<R, Scope.Scope>> =>
-  Stream.callback<Circuit.Change, never, R>(
+export const changesOf = (
+  find: (fiber: Fiber.Fiber<unknown, unknown>) => Set<CircuitChange.Listener>
+): Stream.Stream<CircuitChange.Change> =>
+  Stream.callback<CircuitChange.Change>(
     (queue) =>
-      Effect.withFiber((fiber) =>
-        Effect.acquireRelease(
-          Effect.sync(() => subscribe((change) => void Queue.offerUnsafe(queue, change), fiber)),
-          (unsubscribe) => Effect.sync(unsubscribe)
+      Effect.withFiber((fiber) => {
+        const listeners = find(fiber)
+        const listener: CircuitChange.Listener = (change) => void Queue.offerUnsafe(queue, change)
+        return Effect.acquireRelease(
+          Effect.sync(() => listeners.add(listener)),
+          () => Effect.sync(() => listeners.delete(listener))
         )
-      ),
+      }),
     { bufferSize: 1024, strategy: "sliding" }
   )
-
-/**
- * Options of what an operator does to a breaker.
- */
-export interface OperatorOptions {
-  /** Circuit that is meant. Default: the breaker with all of its keys. */
-  readonly key?: string | undefined
-}
-
-/**
- * Options of a hold.
- */
-export interface HoldOptions extends OperatorOptions {
-  /** How long the hold lasts. Default: until it is released. */
-  readonly for?: Duration.Input | undefined
-  /** Why it is held. */
-  readonly reason?: string | undefined
-  /** Who holds it. */
-  readonly by?: string | undefined
-}
-
-/**
- * Creates the event of a hold. Throws an `InvalidOptionError` for a duration
- * that is not finite and above zero.
- */
-export const holdEvent = (as: CircuitState.Held["_tag"], options?: HoldOptions): CircuitState.Event => ({
-  _tag: "Hold",
-  as,
-  forMillis: options?.for === undefined ? undefined : Options.millis("CircuitBreaker", "for", options.for),
-  reason: options?.reason,
-  by: options?.by
-})
 
 /**
  * Holds the breaker of a name open: every call is refused until `release`,
  * `reset` or the end of the hold.
  */
-export const holdOpen = (
-  name: string,
-  options?: HoldOptions
-): Effect.Effect<void, UnknownBreakerError, CircuitBreakers> => apply(name, holdEvent("HeldOpen", options), options)
+export const holdOpen = (name: string, options?: CircuitOperator.HoldOptions): ByName =>
+  apply(name, CircuitOperator.hold("HeldOpen", options))
 
 /**
  * Holds the breaker of a name closed: every call is admitted, whatever the
  * outcomes, until `release`, `reset` or the end of the hold.
  */
-export const holdClosed = (
-  name: string,
-  options?: HoldOptions
-): Effect.Effect<void, UnknownBreakerError, CircuitBreakers> => apply(name, holdEvent("HeldClosed", options), options)
+export const holdClosed = (name: string, options?: CircuitOperator.HoldOptions): ByName =>
+  apply(name, CircuitOperator.hold("HeldClosed", options))
 
 /**
  * Ends a hold on the breaker of a name, as `CircuitBreaker.release` does.
  */
-export const release = (
-  name: string,
-  options?: OperatorOptions
-): Effect.Effect<void, UnknownBreakerError, CircuitBreakers> => apply(name, { _tag: "Release" }, options)
+export const release = (name: string, options?: CircuitOperator.OperatorOptions): ByName =>
+  apply(name, CircuitOperator.release(options))
 
 /**
  * Closes the circuits of the breaker of a name, whatever their state, with
  * clean counts.
  */
-export const reset = (
-  name: string,
-  options?: OperatorOptions
-): Effect.Effect<void, UnknownBreakerError, CircuitBreakers> => apply(name, { _tag: "Reset" }, options)
+export const reset = (name: string, options?: CircuitOperator.OperatorOptions): ByName =>
+  apply(name, CircuitOperator.reset(options))
 
-const apply = (name: string, event: CircuitState.Event, options: OperatorOptions | undefined) =>
-  Effect.flatMap(get(name), (breaker) => breaker.apply(event, options?.key))
+type ByName = Effect.Effect<void, UnknownBreakerError, CircuitBreakers>
+
+const apply = (name: string, operation: CircuitOperator.Operation): ByName => Effect.flatMap(get(name), operation)

@@ -207,6 +207,11 @@ export type Decision =
   | { readonly _tag: "Done" }
 
 /**
+ * What the state machine answers to an admission.
+ */
+export type Answer = Exclude<Decision, { readonly _tag: "Done" }>
+
+/**
  * State that every circuit begins with.
  */
 export const initial: Closed = { _tag: "Closed", generation: 0, since: 0, openings: 0, openMillis: 0 }
@@ -218,7 +223,8 @@ const done: Decision = { _tag: "Done" }
  *
  * **Details**
  *
- * An event that changes nothing returns the identical state.
+ * An event that changes nothing returns the identical state. Each kind of event
+ * has a function of its own, which takes the event without its tag.
  */
 export const transition = (
   state: CircuitState,
@@ -230,71 +236,66 @@ export const transition = (
     case "Admit":
       return admit(state, now, config)
     case "Trip":
-      return [
-        state._tag === "Closed" && state.generation === event.generation
-          ? open(state, event, now, event.failures)
-          : state,
-        done
-      ]
+      return [trip(state, event, now), done]
     case "Settle":
-      return [
-        state._tag === "HalfOpen" && state.generation === event.generation ? settle(state, event, now, config) : state,
-        done
-      ]
-    case "Hold": {
-      const { as, by, forMillis, reason } = event
-      const until = forMillis === undefined ? undefined : now + forMillis
-      return [{ _tag: as, generation: state.generation + 1, since: now, until, reason, by }, done]
-    }
+      return [settle(state, event, now, config), done]
+    case "Hold":
+      return [hold(state, event, now), done]
     case "Release":
-      return [isHeld(state) ? clean(state, now) : state, done]
+      return [release(state, now), done]
     case "Reset":
-      return [clean(state, now), done]
+      return [reset(state, now), done]
   }
 }
 
-const admit = (state: CircuitState, now: number, config: Config): readonly [CircuitState, Decision] => {
+type Data<Tag extends Event["_tag"]> = Omit<Extract<Event, { readonly _tag: Tag }>, "_tag">
+
+/**
+ * Returns the state after a call asked to run, and whether it may.
+ */
+export const admit = (state: CircuitState, now: number, config: Config): readonly [CircuitState, Answer] => {
   const met = refusal(state, now, config)
   if (met !== undefined) return [state, met]
   switch (state._tag) {
     case "Closed":
-      return [state, admitted(state, 0)]
+      return admitted(state, 0)
     case "HeldOpen":
-    case "HeldClosed": {
-      const next = holdEnded(state, now) ? clean(state, now) : state
-      return [next, admitted(next, 0)]
-    }
+    case "HeldClosed":
+      return admitted(holdEnded(state, now) ? reset(state, now) : state, 0)
     case "Open": {
-      const next: HalfOpen = {
-        _tag: "HalfOpen",
-        generation: state.generation + 1,
-        since: now,
-        openings: state.openings,
-        openMillis: state.openMillis,
-        reason: state.reason,
-        permits: 1,
-        leases: [{ permit: 1, since: now, until: now + config.leaseMillis }],
-        successes: 0,
-        failures: 0,
-        ignoredAt: now,
-        notBefore: now
-      }
-      return [next, admitted(next, 1)]
+      const { generation, openMillis, openings, reason } = state
+      return probe(
+        {
+          _tag: "HalfOpen",
+          generation: generation + 1,
+          since: now,
+          openings,
+          openMillis,
+          reason,
+          permits: 0,
+          leases: [],
+          successes: 0,
+          failures: 0,
+          ignoredAt: now,
+          notBefore: now
+        },
+        now,
+        config
+      )
     }
-    case "HalfOpen": {
-      const permits = state.permits + 1
-      const lease: Lease = { permit: permits, since: now, until: now + config.leaseMillis }
-      const next: HalfOpen = { ...state, permits, leases: [...liveLeases(state, now), lease] }
-      return [next, admitted(next, permits)]
-    }
+    case "HalfOpen":
+      return probe(state, now, config)
   }
 }
 
-const admitted = (state: CircuitState, permit: number): Decision => ({
-  _tag: "Admitted",
-  generation: state.generation,
-  permit
-})
+const probe = (state: HalfOpen, now: number, { leaseMillis }: Config) => {
+  const permit = state.permits + 1
+  const lease: Lease = { permit, since: now, until: now + leaseMillis }
+  return admitted({ ...state, permits: permit, leases: [...liveLeases(state, now), lease] }, permit)
+}
+
+const admitted = (state: CircuitState, permit: number) =>
+  [state, { _tag: "Admitted", generation: state.generation, permit }] as const
 
 /**
  * Returns the refusal that an admission would meet, or `undefined` where a call
@@ -316,35 +317,32 @@ export const refusal = (
 
 const refused = (retryAt: number | undefined) => ({ _tag: "Refused", retryAt }) as const
 
-const settle = (
-  state: HalfOpen,
-  event: Extract<Event, { readonly _tag: "Settle" }>,
-  now: number,
-  config: Config
-): CircuitState => {
-  const successes = state.successes + (event.outcome === "Success" ? 1 : 0)
-  const failures = state.failures + (event.outcome === "Failure" ? 1 : 0)
-  if (successes >= config.needed) {
-    return {
-      _tag: "Closed",
-      generation: state.generation + 1,
-      since: now,
-      openings: state.openings,
-      openMillis: state.openMillis
-    }
-  }
-  if (failures > config.of - config.needed) {
-    return open(state, event, now, failures)
-  }
-  const leases = state.leases.filter((lease) => lease.permit !== event.permit)
-  return event.outcome === "Ignored"
+/**
+ * Returns the state after the window of a closed circuit said that it has to
+ * open.
+ */
+export const trip = (state: CircuitState, event: Data<"Trip">, now: number): CircuitState =>
+  state._tag === "Closed" && state.generation === event.generation ? open(state, event, now, event.failures) : state
+
+/**
+ * Returns the state after a probe ended.
+ */
+export const settle = (state: CircuitState, event: Data<"Settle">, now: number, config: Config): CircuitState => {
+  if (state._tag !== "HalfOpen" || state.generation !== event.generation) return state
+  const { outcome, permit } = event
+  const successes = state.successes + (outcome === "Success" ? 1 : 0)
+  const failures = state.failures + (outcome === "Failure" ? 1 : 0)
+  if (successes >= config.needed) return closed(state, now, state.openings, state.openMillis)
+  if (failures > config.of - config.needed) return open(state, event, now, failures)
+  const leases = state.leases.filter((lease) => lease.permit !== permit)
+  return outcome === "Ignored"
     ? { ...state, leases, ignoredAt: now, notBefore: now + config.paceMillis }
     : { ...state, leases, successes, failures }
 }
 
 const open = (
   state: CircuitState,
-  event: Extract<Event, { readonly openMillis: number }>,
+  { openMillis, reason }: Pick<Open, "openMillis" | "reason">,
   now: number,
   failures: number | undefined
 ): Open => ({
@@ -352,18 +350,40 @@ const open = (
   generation: state.generation + 1,
   since: now,
   openings: nextOpening(state, now),
-  openMillis: event.openMillis,
-  reason: event.reason,
+  openMillis,
+  reason,
   ...(failures === undefined ? undefined : { failures })
 })
 
-const clean = (state: CircuitState, now: number): Closed => ({
+const closed = (state: CircuitState, now: number, openings: number, openMillis: number): Closed => ({
   _tag: "Closed",
   generation: state.generation + 1,
   since: now,
-  openings: 0,
-  openMillis: 0
+  openings,
+  openMillis
 })
+
+/**
+ * Returns the state after an operator took hold of the circuit.
+ */
+export const hold = (state: CircuitState, { as, by, forMillis, reason }: Data<"Hold">, now: number): Held => ({
+  _tag: as,
+  generation: state.generation + 1,
+  since: now,
+  until: forMillis === undefined ? undefined : now + forMillis,
+  reason,
+  by
+})
+
+/**
+ * Returns the state after an operator ended a hold.
+ */
+export const release = (state: CircuitState, now: number): CircuitState => (isHeld(state) ? reset(state, now) : state)
+
+/**
+ * Returns the state after an operator closed the circuit.
+ */
+export const reset = (state: CircuitState, now: number): Closed => closed(state, now, 0, 0)
 
 /**
  * Returns whether an operator holds the circuit.

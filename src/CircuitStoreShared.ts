@@ -525,8 +525,8 @@ export const make = (
           for (const replica of replicas.get(row.resourceKey) ?? []) yield* bring(replica, row, moves.get(replica))
         }
         seen = now
-        // Rows that are gone are no changes.
-        if (++polls % readAllEvery === 0) for (const replica of attached()) toRead(replica)
+        // Rows that are gone are no changes, and after the clock was set back new ones look old.
+        if (++polls % readAllEvery === 0 || now < from) for (const replica of attached()) toRead(replica)
       }
       for (const replica of attached()) if (replica.dirty) unsaid.add(replica)
     })

@@ -99,8 +99,6 @@ interface ExecuteOptions<A, E, R2> {
     ((exit: Exit.Exit<A, E>) => Persistence.Outcome | Effect.Effect<Persistence.Outcome, never, R2>) | undefined
 }
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
 const execute = <A, E, R, R2>(
   breaker: CircuitBreaker.CircuitBreaker,
   self: Effect.Effect<A, E, R>,
@@ -108,14 +106,17 @@ const execute = <A, E, R, R2>(
 ): Effect.Effect<A, E | Persistence.CircuitBreakerError, R | R2> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.withFiber((fiber) => {
-      const circuit = breaker.circuit(key, fiber.getRef(Clock.Clock))
-      return Effect.matchEffect(circuit.admit(restore, key), {
-        onFailure: (refused) => Effect.fail(toError(refused, key)),
-        onSuccess: (admission) =>
-          classify === undefined
-            ? Effect.onExitPrimitive(restore(self), circuit.settleWith(undefined, admission))
-            : Effect.flatMap(Effect.exit(restore(self)), settle(circuit, admission, classify, restore))
-      })
+      const clock = fiber.getRef(Clock.Clock)
+      const circuit = breaker.circuit(key, clock)
+      return Effect.flatMap(
+        circuit.admit(clock, restore, key),
+        (admitted): Effect.Effect<A, E | Persistence.CircuitBreakerError, R | R2> =>
+          admitted instanceof CircuitBreaker.CircuitOpenError
+            ? Effect.fail(toError(admitted, key))
+            : classify === undefined
+              ? Effect.onExitPrimitive(restore(self), circuit.settleWith(undefined, admitted))
+              : Effect.flatMap(Effect.exit(restore(self)), settle(circuit, admitted, classify, restore))
+      )
     })
   )
 
@@ -125,7 +126,7 @@ const settle =
     circuit: Circuit.Circuit,
     admission: Circuit.Admission,
     classify: NonNullable<ExecuteOptions<A, E, R2>["classify"]>,
-    restore: Restore
+    restore: Circuit.Restore
   ) =>
   (exit: Exit.Exit<A, E>): Effect.Effect<A, E, R2> => {
     const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty

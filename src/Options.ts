@@ -107,19 +107,20 @@ export const millis = (
   value: Duration.Input,
   min: "positive" | "zero" = "positive"
 ): number => {
-  const rule = min === "zero" ? "a finite duration >= 0" : "a finite duration > 0"
   // A duration of NaN units is zero, which would hide the mistake.
   const units: ReadonlyArray<unknown> = typeof value === "object" && value !== null ? Object.values(value) : [value]
-  if (units.some(Number.isNaN)) return reject(module, field, value, rule)
-  let parsed: number
+  const millis = units.some(Number.isNaN) ? Number.NaN : parse(value)
+  return Number.isFinite(millis) && (millis > 0 || (min === "zero" && millis === 0))
+    ? millis
+    : reject(module, field, value, `a finite duration ${min === "zero" ? ">=" : ">"} 0`)
+}
+
+const parse = (value: Duration.Input): number => {
   try {
-    parsed = Duration.toMillis(value)
+    return Duration.toMillis(value)
   } catch {
-    return reject(module, field, value, rule)
+    return Number.NaN
   }
-  return Number.isFinite(parsed) && (parsed > 0 || (min === "zero" && parsed === 0))
-    ? parsed
-    : reject(module, field, value, rule)
 }
 
 /**

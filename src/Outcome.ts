@@ -114,15 +114,13 @@ const plainFailure: Failure = { _tag: "Failure", retryAfter: undefined }
  *
  * `retryAfter` says how long the dependency wants to be left alone. It is used
  * only when this failure opens a circuit, where it can only lengthen the open
- * time, up to `maxOpenFor`.
+ * time, up to `maxOpenFor`. What is no finite duration above zero is no hint:
+ * it may be text that the dependency sent.
  */
-export const failure = (options?: { readonly retryAfter?: Duration.Input | undefined }): Outcome =>
-  options?.retryAfter === undefined
-    ? plainFailure
-    : {
-        _tag: "Failure",
-        retryAfter: Duration.millis(Rules.millis("Outcome", "retryAfter", options.retryAfter, "zero"))
-      }
+export const failure = (options?: { readonly retryAfter?: Duration.Input | undefined }): Outcome => {
+  const retryAfter = wait(options?.retryAfter)
+  return retryAfter === undefined ? plainFailure : { _tag: "Failure", retryAfter }
+}
 
 /**
  * Returns how long an error asks to wait: what `retryAfter` (default: the
@@ -150,11 +148,15 @@ export const failure = (options?: { readonly retryAfter?: Duration.Input | undef
  */
 export const hint = <E>(error: E, retryAfter?: RetryAfter<E>): Duration.Duration | undefined => {
   // What the caller's function throws is the caller's: a defect.
-  const given = retryAfter === undefined ? propertyOf(error) : retryAfter(error)
+  return wait(retryAfter === undefined ? propertyOf(error) : retryAfter(error))
+}
+
+const wait = (given: unknown): Duration.Duration | undefined => {
   if (given === undefined) return undefined
   try {
     const duration = Duration.fromInputUnsafe(given as Duration.Input) // throws for anything else
-    return Duration.isFinite(duration) && Duration.isPositive(duration) ? duration : undefined
+    const millis = Duration.toMillis(duration)
+    return millis > 0 && Number.isFinite(millis) ? duration : undefined
   } catch {
     return undefined
   }
@@ -178,6 +180,8 @@ export const matcher = <E>(match: ErrorMatch<E>): ((error: E) => boolean) => {
 }
 
 const always = () => true
+
+const never = () => false
 
 const classifyWith =
   <E>(isFailure: (error: E) => boolean, retryAfter?: RetryAfter<E>): Classify<unknown, E> =>
@@ -208,29 +212,24 @@ export const classify: Classify = classifyWith(always)
  */
 export const classifier = <A = unknown, E = unknown>(options: Options<A, E>): Classify<A, E> => {
   const { classify: custom, failureIf, ignore, retryAfter } = options
+  const others = Object.entries({ failureIf, ignore, retryAfter }).filter(([, option]) => option !== undefined)
   if (custom !== undefined) {
     if (typeof custom !== "function") Rules.reject("Outcome", "classify", custom, "a function")
-    for (const [field, value] of Object.entries({ failureIf, ignore, retryAfter })) {
-      if (value !== undefined) Rules.reject("Outcome", field, value, "absent where classify is given")
-    }
+    for (const [field, option] of others) Rules.reject("Outcome", field, option, "absent where classify is given")
     return custom
   }
-  if (failureIf !== undefined) checkMatch("failureIf", failureIf)
-  if (ignore !== undefined) checkMatch("ignore", ignore)
+  if (others.length === 0) return classify
+  const isFailure = failureIf === undefined ? always : checked("failureIf", failureIf)
+  const isIgnored = ignore === undefined ? never : checked("ignore", ignore)
   if (retryAfter !== undefined && typeof retryAfter !== "function") {
     Rules.reject("Outcome", "retryAfter", retryAfter, "a function")
   }
-  if (failureIf === undefined && ignore === undefined && retryAfter === undefined) return classify
-  const isFailure = failureIf === undefined ? always : matcher(failureIf)
-  if (ignore === undefined) return classifyWith(isFailure, retryAfter)
-  const isIgnored = matcher(ignore)
   return classifyWith((error) => !isIgnored(error) && isFailure(error), retryAfter)
 }
 
-const checkMatch = (field: string, match: unknown): void => {
-  if (typeof match === "function" || isTag(match)) return
-  if (Array.isArray(match) && match.length > 0 && match.every(isTag)) return
-  Rules.reject("Outcome", field, match, "a predicate, a tag or a list of tags, none of them empty")
-}
+const checked = <E>(field: string, match: ErrorMatch<E>): ((error: E) => boolean) =>
+  typeof match === "function" || isTag(match) || (Array.isArray(match) && match.length > 0 && match.every(isTag))
+    ? matcher(match)
+    : Rules.reject("Outcome", field, match, "a predicate, a tag or a list of tags, none of them empty")
 
 const isTag = (u: unknown): boolean => typeof u === "string" && u !== ""

@@ -4,7 +4,8 @@
  * **Details**
  *
  * - A policy is plain data with a `Schema`, so it can be stored, compared and
- *   read from JSON.
+ *   read from JSON. What it does is beside the data, in a property that is not
+ *   enumerable: an app bundles the policies that it names and no others.
  * - `consecutive` counts failures in a row, `failures` those among the last
  *   calls, `rate` their share over time, `slowCalls` the share of slow calls
  *   over time, and `any` opens when one of several policies does.
@@ -12,6 +13,11 @@
  *   among two.
  * - Ignored outcomes count for nothing. A call that is interrupted after
  *   `slowCalls.after` counts as slow, so an outer timeout cannot hide a hang.
+ *
+ * **Gotchas**
+ *
+ * A copy of a policy's data is no policy. Store what `toJson` returns, and read
+ * it with `fromJson`.
  *
  * **Example** (Opening at the third failure among ten calls, or when most calls are slow)
  *
@@ -27,16 +33,28 @@
  * ```
  */
 import type * as Duration from "effect/Duration"
-import { isObject } from "effect/Predicate"
+import { hasProperty, isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Options from "./Options.ts"
 import * as Window from "./Window.ts"
 
 /**
+ * Key of what a policy does.
+ */
+export const TypeId = "~effect-resilience/TripPolicy"
+
+/**
+ * What every policy has.
+ */
+export interface Policy<Tag extends string> {
+  readonly _tag: Tag
+  readonly [TypeId]: Rules<TripPolicy, Window.Window>
+}
+
+/**
  * Policy that opens after `failures` failures in a row, in order of completion.
  */
-export interface Consecutive {
-  readonly _tag: "Consecutive"
+export interface Consecutive extends Policy<"Consecutive"> {
   readonly failures: number
 }
 
@@ -44,8 +62,7 @@ export interface Consecutive {
  * Policy that opens at `count` failures among the last `of` calls, once
  * `minimumCalls` have been counted.
  */
-export interface Failures {
-  readonly _tag: "Failures"
+export interface Failures extends Policy<"Failures"> {
   readonly count: number
   readonly of: number
   readonly minimumCalls: number
@@ -55,8 +72,7 @@ export interface Failures {
  * Policy that opens when the share of failures among the calls of the last
  * `withinMillis` reaches `ratio`, once `minimumCalls` have been counted.
  */
-export interface Rate {
-  readonly _tag: "Rate"
+export interface Rate extends Policy<"Rate"> {
   readonly ratio: number
   readonly withinMillis: number
   readonly minimumCalls: number
@@ -67,8 +83,7 @@ export interface Rate {
  * among the calls of the last `withinMillis` reaches `ratio`, once
  * `minimumCalls` have been counted.
  */
-export interface SlowCalls {
-  readonly _tag: "SlowCalls"
+export interface SlowCalls extends Policy<"SlowCalls"> {
   readonly afterMillis: number
   readonly ratio: number
   readonly withinMillis: number
@@ -78,15 +93,53 @@ export interface SlowCalls {
 /**
  * Policy that opens when one of its policies does.
  */
-export interface Any {
-  readonly _tag: "Any"
-  readonly policies: ReadonlyArray<Consecutive | Failures | Rate | SlowCalls>
+export interface Any extends Policy<"Any"> {
+  readonly policies: ReadonlyArray<Exclude<TripPolicy, Any>>
 }
 
 /**
  * Policy that says when a closed circuit opens.
  */
 export type TripPolicy = Consecutive | Failures | Rate | SlowCalls | Any
+
+/**
+ * Why a circuit has to open.
+ */
+export interface Trip {
+  readonly reason: string
+  /** Failures, or slow calls, in the window. */
+  readonly failures: number
+}
+
+/**
+ * What a window has counted.
+ */
+export interface Count {
+  readonly policy: TripPolicy["_tag"]
+  /** Failures, or slow calls. */
+  readonly hits: number
+  readonly calls: number
+}
+
+/**
+ * What policies of one kind do. A window is one that they made for that policy.
+ */
+export interface Rules<P, W> {
+  /** Returns whether the policy looks at when calls end, or at how long they take. */
+  isTimed(policy: P): boolean
+  /** Returns how long a call must take to be slow, in milliseconds. */
+  slowAfterMillis(policy: P): number
+  /** Creates the window that the policy looks at. */
+  window(policy: P): W
+  /** Counts a call in the window and returns why the circuit has to open, if it has. */
+  record(policy: P, window: W, outcome: Outcome, elapsed: number, now: number): Trip | undefined
+  /** Returns what the window has counted. */
+  read(policy: P, window: W, now: number): ReadonlyArray<Count>
+  /** Writes the policy as JSON. */
+  toJson(policy: P): ConfigJson
+}
+
+type Outcome = "Success" | "Failure" | "Ignored"
 
 /**
  * Values that options have where they are not given.
@@ -100,11 +153,37 @@ export const defaults = {
 
 const module = "TripPolicy"
 
+// All policies of a kind have the same rules, so equal data is an equal policy.
+const make = <P extends TripPolicy, W extends Window.Window>(data: Omit<P, typeof TypeId>, rules: Rules<P, W>): P =>
+  Object.defineProperty(data, TypeId, { value: rules }) as P // it has the property now
+
+const no = () => false
+const yes = () => true
+const never = () => Number.POSITIVE_INFINITY
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+
 /**
  * Creates the policy that opens after `failures` (default 5) failures in a row.
  */
 export const consecutive = (failures: number = defaults.failures): Consecutive =>
-  check({ _tag: "Consecutive", failures })
+  make({ _tag: "Consecutive", failures: Options.count(module, "failures", failures) }, consecutiveRules)
+
+const consecutiveRules: Rules<Consecutive, Window.Streak> = {
+  isTimed: no,
+  slowAfterMillis: never,
+  window: () => new Window.Streak(),
+  record({ failures }, streak, outcome) {
+    if (outcome === "Ignored") return undefined
+    streak.record(outcome === "Failure")
+    const { hits } = streak
+    return hits >= failures ? { reason: plural(hits, "consecutive failure"), failures: hits } : undefined
+  },
+  read: ({ _tag }, { hits }) => [{ policy: _tag, hits, calls: hits }],
+  toJson: ({ failures }) => ({ type: "consecutive", failures })
+}
+
+const maxCalls = 1_000_000
 
 /**
  * Creates the policy that opens at `count` failures among the last `of` calls.
@@ -123,27 +202,92 @@ export const failures = ({
   readonly count: number
   readonly of: number
   readonly minimumCalls?: number | undefined
-}): Failures => check({ _tag: "Failures", count, of, minimumCalls })
+}): Failures => {
+  Options.count(module, "of", of)
+  if (of > maxCalls) Options.reject(module, "of", of, `at most ${maxCalls}`)
+  for (const [field, value] of Object.entries({ count, minimumCalls })) {
+    Options.count(module, field, value)
+    if (value > of) Options.reject(module, field, value, `at most of (${of})`)
+  }
+  return make({ _tag: "Failures", count, of, minimumCalls }, failuresRules)
+}
+
+const failuresRules: Rules<Failures, Window.LastCalls> = {
+  isTimed: no,
+  slowAfterMillis: never,
+  window: ({ of }) => new Window.LastCalls(of),
+  record({ count, minimumCalls }, last, outcome) {
+    if (outcome === "Ignored") return undefined
+    last.record(outcome === "Failure")
+    const { calls, hits } = last
+    return hits >= count && calls >= minimumCalls
+      ? { reason: `${plural(hits, "failure")} in the last ${plural(calls, "call")}`, failures: hits }
+      : undefined
+  },
+  read: ({ _tag }, { calls, hits }) => [{ policy: _tag, hits, calls }],
+  toJson: ({ count, minimumCalls, of }) => ({ type: "failures", count, of, minimumCalls })
+}
+
+/**
+ * Options of the policies that look at a share of calls over time.
+ */
+export interface ShareOptions {
+  /** Share that opens the circuit, in (0, 1]. Default: 0.5. */
+  readonly ratio?: number | undefined
+  /** How far back calls count. Default: 1 minute. */
+  readonly within?: Duration.Input | undefined
+  /** Calls that must have been counted. Default: 10. */
+  readonly minimumCalls?: number | undefined
+}
+
+const checkShare = ({
+  ratio = defaults.ratio,
+  within = defaults.within,
+  minimumCalls = defaults.minimumCalls
+}: ShareOptions) => ({
+  ratio: Options.ratio(module, "ratio", ratio),
+  withinMillis: Options.millis(module, "within", within),
+  minimumCalls: Options.count(module, "minimumCalls", minimumCalls)
+})
+
+const lastTime = ({ withinMillis }: Rate | SlowCalls) => new Window.LastTime(withinMillis)
+
+const readShare = ({ _tag }: Rate | SlowCalls, last: Window.LastTime, now: number): ReadonlyArray<Count> => {
+  last.advance(now)
+  return [{ policy: _tag, hits: last.hits, calls: last.calls }]
+}
+
+const recordShare = (
+  { minimumCalls, ratio, withinMillis }: Rate | SlowCalls,
+  last: Window.LastTime,
+  hit: boolean,
+  outcome: Outcome,
+  now: number,
+  word: string
+): Trip | undefined => {
+  // An interrupted call says nothing, unless it was slow already.
+  if (outcome === "Ignored" && !hit) return undefined
+  last.record(hit, now)
+  const { calls, hits } = last
+  return calls >= minimumCalls && hits / calls >= ratio
+    ? { reason: `${hits} of ${calls} calls in ${withinMillis} ms ${word}`, failures: hits }
+    : undefined
+}
 
 /**
  * Creates the policy that opens when the share of failures over time reaches a
  * ratio.
- *
- * **Details**
- *
- * `ratio` (default 0.5) is in (0, 1], `within` (default 1 minute) is how far
- * back calls count, `minimumCalls` (default 10) how many must have been
- * counted.
  */
-export const rate = ({
-  ratio = defaults.ratio,
-  within = defaults.within,
-  minimumCalls = defaults.minimumCalls
-}: {
-  readonly ratio?: number | undefined
-  readonly within?: Duration.Input | undefined
-  readonly minimumCalls?: number | undefined
-} = {}): Rate => check({ _tag: "Rate", ratio, withinMillis: Options.millis(module, "within", within), minimumCalls })
+export const rate = (options: ShareOptions = {}): Rate => make({ _tag: "Rate", ...checkShare(options) }, rateRules)
+
+const rateRules: Rules<Rate, Window.LastTime> = {
+  isTimed: yes,
+  slowAfterMillis: never,
+  window: lastTime,
+  record: (policy, last, outcome, _, now) => recordShare(policy, last, outcome === "Failure", outcome, now, "failed"),
+  read: readShare,
+  toJson: ({ minimumCalls, ratio, withinMillis }) => ({ type: "rate", ratio, within: withinMillis, minimumCalls })
+}
 
 /**
  * Creates the policy that opens when the share of slow calls over time reaches
@@ -151,107 +295,85 @@ export const rate = ({
  *
  * **Details**
  *
- * A call is slow when it took `after` or longer, whether it failed or not. The
- * other options are those of `rate`.
+ * A call is slow when it took `after` or longer, whether it failed or not.
  */
-export const slowCalls = ({
-  after,
-  ...options
-}: {
-  readonly after: Duration.Input
-  readonly ratio?: number | undefined
-  readonly within?: Duration.Input | undefined
-  readonly minimumCalls?: number | undefined
-}): SlowCalls => ({ ...rate(options), _tag: "SlowCalls", afterMillis: Options.millis(module, "after", after) })
+export const slowCalls = ({ after, ...options }: ShareOptions & { readonly after: Duration.Input }): SlowCalls =>
+  make(
+    { _tag: "SlowCalls", afterMillis: Options.millis(module, "after", after), ...checkShare(options) },
+    slowCallsRules
+  )
+
+const slowCallsRules: Rules<SlowCalls, Window.LastTime> = {
+  isTimed: yes,
+  window: lastTime,
+  slowAfterMillis: ({ afterMillis }) => afterMillis,
+  record: (policy, last, outcome, elapsed, now) =>
+    recordShare(policy, last, elapsed >= policy.afterMillis, outcome, now, "slow"),
+  read: readShare,
+  toJson: ({ afterMillis, minimumCalls, ratio, withinMillis }) => ({
+    type: "slowCalls",
+    after: afterMillis,
+    ratio,
+    within: withinMillis,
+    minimumCalls
+  })
+}
 
 /**
  * Creates the policy that opens when one of several policies does.
  */
-export const any = (...policies: ReadonlyArray<TripPolicy>): Any =>
-  check({ _tag: "Any", policies: policies.flatMap((policy) => (policy?._tag === "Any" ? policy.policies : [policy])) })
+export const any = (...policies: ReadonlyArray<TripPolicy>): Any => {
+  const flat = policies.flatMap((policy) => (policy?._tag === "Any" ? policy.policies : [policy]))
+  if (flat.length === 0) Options.reject(module, "policies", flat, "a list of at least one policy")
+  flat.forEach((policy, i) => check(policy, `policies.${i}`))
+  return make({ _tag: "Any", policies: flat }, anyRules)
+}
 
-const maxCalls = 1_000_000
+const anyRules: Rules<Any, ReadonlyArray<Window.Window>> = {
+  isTimed: ({ policies }) => policies.some(isTimed),
+  slowAfterMillis: ({ policies }) => Math.min(...policies.map(slowAfterMillis)),
+  window: ({ policies }) => policies.map(window),
+  record({ policies }, windows, outcome, elapsed, now) {
+    let first: Trip | undefined
+    policies.forEach((policy, i) => {
+      // Every window counts every call, also after one of them tripped. There is one for each policy.
+      const trip = record(policy, windows[i] as Window.Window, outcome, elapsed, now)
+      first ??= trip
+    })
+    return first
+  },
+  // There is a window for each policy.
+  read: ({ policies }, windows, now) => policies.flatMap((each, i) => read(each, windows[i] as Window.Window, now)),
+  toJson: ({ policies }) => ({ type: "any", policies: policies.map(toJson) })
+}
 
 /**
- * Returns the policy, and throws an `InvalidOptionError` for data that no
- * constructor makes.
+ * Returns whether a value is a trip policy.
  */
-export const check = <P extends TripPolicy>(policy: P): P => {
-  const data: TripPolicy = policy
-  switch (data?._tag) {
-    case "Consecutive":
-      Options.count(module, "failures", data.failures)
-      break
-    case "Failures":
-      Options.count(module, "of", data.of)
-      if (data.of > maxCalls) Options.reject(module, "of", data.of, `at most ${maxCalls}`)
-      for (const field of ["count", "minimumCalls"] as const) {
-        Options.count(module, field, data[field])
-        if (data[field] > data.of) Options.reject(module, field, data[field], `at most of (${data.of})`)
-      }
-      break
-    case "SlowCalls":
-      Options.above(module, "afterMillis", data.afterMillis, 0)
-      checkOverTime(data)
-      break
-    case "Rate":
-      checkOverTime(data)
-      break
-    case "Any":
-      if (!Array.isArray(data.policies) || data.policies.length === 0) {
-        Options.reject(module, "policies", data.policies, "a list of at least one policy")
-      }
-      data.policies.forEach((each, i) => {
-        if (!["Consecutive", "Failures", "Rate", "SlowCalls"].includes(each?._tag)) {
-          Options.reject(module, `policies.${i}`, each, "a trip policy that is not any")
-        }
-        Options.at(`policies.${i}`, () => check(each))
-      })
-      break
-    default:
-      Options.reject(module, "trip", policy, "a trip policy")
-  }
-  return policy
-}
+export const isTripPolicy = (u: unknown): u is TripPolicy => hasProperty(u, TypeId)
 
-const checkOverTime = (policy: Rate | SlowCalls): void => {
-  Options.ratio(module, "ratio", policy.ratio)
-  Options.above(module, "withinMillis", policy.withinMillis, 0)
-  Options.count(module, "minimumCalls", policy.minimumCalls)
-}
+/**
+ * Returns the policy, and throws an `InvalidOptionError` for what no function
+ * of this module made. `field` is the name of the option.
+ */
+export const check = <P extends TripPolicy>(policy: P, field = "trip"): P =>
+  isTripPolicy(policy) ? policy : Options.reject(module, field, policy, "a policy that TripPolicy made")
 
 /**
  * Returns how long a call must take to be slow, in milliseconds, or `Infinity`
  * where the policy does not look at that.
  */
-export const slowAfterMillis = (policy: TripPolicy): number =>
-  policy._tag === "SlowCalls"
-    ? policy.afterMillis
-    : policy._tag === "Any"
-      ? Math.min(...policy.policies.map(slowAfterMillis))
-      : Number.POSITIVE_INFINITY
+export const slowAfterMillis = (policy: TripPolicy): number => policy[TypeId].slowAfterMillis(policy)
 
 /**
  * Returns whether a policy looks at when calls end, or at how long they take.
  */
-export const isTimed = (policy: TripPolicy): boolean =>
-  policy._tag === "Any" ? policy.policies.some(isTimed) : policy._tag === "Rate" || policy._tag === "SlowCalls"
+export const isTimed = (policy: TripPolicy): boolean => policy[TypeId].isTimed(policy)
 
 /**
  * Creates the window that a policy looks at.
  */
-export const window = (policy: TripPolicy): Window.Window => {
-  switch (policy._tag) {
-    case "Consecutive":
-      return new Window.Streak()
-    case "Failures":
-      return new Window.LastCalls(policy.of)
-    case "Any":
-      return policy.policies.map(window)
-    default:
-      return new Window.LastTime(policy.withinMillis)
-  }
-}
+export const window = (policy: TripPolicy): Window.Window => policy[TypeId].window(policy)
 
 /**
  * Counts a call in the policy's window and returns why the circuit has to open,
@@ -266,77 +388,16 @@ export const window = (policy: TripPolicy): Window.Window => {
 export const record = (
   policy: TripPolicy,
   counted: Window.Window,
-  outcome: "Success" | "Failure" | "Ignored",
+  outcome: Outcome,
   elapsed: number,
   now: number
-): string | undefined => {
-  // The window is one that `window` made for this policy.
-  const failed = outcome === "Failure"
-  switch (policy._tag) {
-    case "Consecutive": {
-      if (outcome === "Ignored") return undefined
-      const streak = counted as Window.Streak
-      streak.record(failed)
-      return streak.hits >= policy.failures ? `${streak.hits} consecutive failures` : undefined
-    }
-    case "Failures": {
-      if (outcome === "Ignored") return undefined
-      const last = counted as Window.LastCalls
-      last.record(failed)
-      return last.hits >= policy.count && last.calls >= policy.minimumCalls
-        ? `${last.hits} failures in the last ${last.calls} calls`
-        : undefined
-    }
-    case "Any": {
-      const windows = counted as ReadonlyArray<Window.Window>
-      let reason: string | undefined
-      for (let i = 0; i < policy.policies.length; i++) {
-        // Every window counts every call, also after one of them tripped.
-        const tripped = record(policy.policies[i] as TripPolicy, windows[i] as Window.Window, outcome, elapsed, now)
-        reason ??= tripped
-      }
-      return reason
-    }
-    default: {
-      const slow = policy._tag === "SlowCalls"
-      const hit = slow ? elapsed >= policy.afterMillis : failed
-      // An interrupted call says nothing, unless it was slow already.
-      if (outcome === "Ignored" && !(slow && hit)) return undefined
-      const last = counted as Window.LastTime
-      last.record(hit, now)
-      return last.calls >= policy.minimumCalls && last.hits / last.calls >= policy.ratio
-        ? `${last.hits} of ${last.calls} calls in ${policy.withinMillis} ms ${slow ? "slow" : "failed"}`
-        : undefined
-    }
-  }
-}
+): Trip | undefined => policy[TypeId].record(policy, counted, outcome, elapsed, now)
 
 /**
  * Returns what the windows of a policy have counted, at `now` in milliseconds.
  */
-export const read = (
-  policy: TripPolicy,
-  counted: Window.Window,
-  now: number
-): ReadonlyArray<{ readonly policy: TripPolicy["_tag"]; readonly hits: number; readonly calls: number }> => {
-  // The window is one that `window` made for this policy.
-  switch (policy._tag) {
-    case "Any": {
-      const windows = counted as ReadonlyArray<Window.Window>
-      // There is a window for each policy.
-      return policy.policies.flatMap((each, i) => read(each, windows[i] as Window.Window, now))
-    }
-    case "Consecutive": {
-      const { hits } = counted as Window.Streak
-      return [{ policy: policy._tag, hits, calls: hits }]
-    }
-    default: {
-      const last = counted as Window.LastCalls | Window.LastTime
-      if (last instanceof Window.LastTime) last.advance(now)
-      return [{ policy: policy._tag, hits: last.hits, calls: last.calls }]
-    }
-  }
-}
+export const read = (policy: TripPolicy, counted: Window.Window, now: number): ReadonlyArray<Count> =>
+  policy[TypeId].read(policy, counted, now)
 
 /**
  * Policy as it stands in JSON: the name of its constructor and the options of
@@ -408,39 +469,7 @@ export const fromJson = (json: Options.Json): TripPolicy => {
 /**
  * Writes a policy as the JSON that `fromJson` reads.
  */
-export const toJson = (policy: TripPolicy): ConfigJson => {
-  switch (policy._tag) {
-    case "Consecutive":
-      return { type: "consecutive", failures: policy.failures }
-    case "Failures":
-      return { type: "failures", count: policy.count, of: policy.of, minimumCalls: policy.minimumCalls }
-    case "Rate":
-      return { type: "rate", ratio: policy.ratio, within: policy.withinMillis, minimumCalls: policy.minimumCalls }
-    case "SlowCalls":
-      return {
-        type: "slowCalls",
-        after: policy.afterMillis,
-        ratio: policy.ratio,
-        within: policy.withinMillis,
-        minimumCalls: policy.minimumCalls
-      }
-    case "Any":
-      return { type: "any", policies: policy.policies.map(toJson) }
-  }
-}
-
-/**
- * Returns whether a value is a trip policy.
- */
-export const isTripPolicy = (u: unknown): u is TripPolicy => {
-  try {
-    // `check` looks at data of any type.
-    check(u as TripPolicy)
-    return true
-  } catch {
-    return false
-  }
-}
+export const toJson = (policy: TripPolicy): ConfigJson => policy[TypeId].toJson(policy)
 
 /**
  * Schema of a trip policy in JSON, as `fromJson` reads it, or in the environment

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Equal, Exit } from "effect"
+import { Cause, Clock, Duration, Effect, Equal, Exit } from "effect"
 import { inspect } from "node:util"
-import * as Circuit from "../src/Circuit.ts"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as CircuitRefusal from "../src/CircuitRefusal.ts"
 import * as Outcome from "../src/Outcome.ts"
 import * as Refusal from "../src/Refusal.ts"
 import { due, make, opened, quick, refused } from "./support/circuits.ts"
 
-const details: Circuit.CircuitOpenDetails = {
+const details: CircuitRefusal.CircuitOpenDetails = {
   breaker: "api",
   key: undefined,
   state: "Open",
@@ -18,7 +18,7 @@ const details: Circuit.CircuitOpenDetails = {
 }
 
 describe("CircuitOpenError", () => {
-  const messages: ReadonlyArray<[Partial<Circuit.CircuitOpenDetails>, string]> = [
+  const messages: ReadonlyArray<[Partial<CircuitRefusal.CircuitOpenDetails>, string]> = [
     [{}, `Circuit "api" is open: 5 consecutive failures (next call in 250 ms)`],
     [{ key: "tenant" }, `Circuit "api" (tenant) is open: 5 consecutive failures (next call in 250 ms)`],
     [{ key: "" }, `Circuit "api" () is open: 5 consecutive failures (next call in 250 ms)`],
@@ -40,13 +40,13 @@ describe("CircuitOpenError", () => {
   ]
   for (const [partial, message] of messages) {
     it(message, () => {
-      assert.strictEqual(new Circuit.CircuitOpenError({ ...details, ...partial }).message, message)
+      assert.strictEqual(new CircuitRefusal.CircuitOpenError({ ...details, ...partial }).message, message)
     })
   }
 
   it("derives when it opened and how long to wait", () => {
-    const error = (partial: Partial<Circuit.CircuitOpenDetails>) =>
-      new Circuit.CircuitOpenError({ ...details, ...partial })
+    const error = (partial: Partial<CircuitRefusal.CircuitOpenDetails>) =>
+      new CircuitRefusal.CircuitOpenError({ ...details, ...partial })
     assert.deepStrictEqual([error({}).openedAt, error({}).retryAfter], [5, Duration.millis(250)])
     assert.deepStrictEqual(error({ retryAfterMillis: 0 }).retryAfter, Duration.zero)
     assert.isUndefined(error({ retryAfterMillis: undefined }).retryAfter)
@@ -58,14 +58,14 @@ describe("CircuitOpenError", () => {
     Effect.gen(function* () {
       const { succeed } = yield* opened()
       const made = refused(yield* succeed)
-      const constructed = new Circuit.CircuitOpenError({
+      const constructed = new CircuitRefusal.CircuitOpenError({
         ...details,
         since: 0,
-        reason: "1 consecutive failures, the last with boom",
+        reason: "1 consecutive failure, the last with boom",
         retryAfterMillis: 10_000
       })
       assert.deepStrictEqual({ ...made }, { ...constructed })
-      assert.instanceOf(made, Circuit.CircuitOpenError)
+      assert.instanceOf(made, CircuitRefusal.CircuitOpenError)
       assert.instanceOf(made, CircuitBreaker.CircuitOpenError)
       assert.instanceOf(made, Error)
       assert.strictEqual(made.name, "CircuitOpenError")
@@ -89,7 +89,7 @@ describe("CircuitOpenError", () => {
         breaker: "api",
         state: "Open",
         since: 0,
-        reason: "1 consecutive failures, the last with boom",
+        reason: "1 consecutive failure, the last with boom",
         retryAfterMillis: 10_000
       })
       const thrown = yield* Effect.promise(() =>
@@ -123,10 +123,13 @@ describe("what a breaker of a fleet of services is asked", () => {
   it.effect("admit and record are the two steps of a call", () =>
     Effect.gen(function* () {
       const { breaker, state } = yield* due()
-      const admission = yield* Effect.uninterruptibleMask((restore) => breaker.main.admit(restore))
-      assert.deepStrictEqual(admission, { generation: 2, permit: 1, start: 10_000 })
-      const refusal = yield* Effect.flip(Effect.uninterruptibleMask((restore) => breaker.main.admit(restore)))
-      assert.strictEqual(refusal.state, "HalfOpen")
+      const clock = yield* Clock.Clock
+      const admit = Effect.uninterruptibleMask((restore) => breaker.main.admit(clock, restore))
+      const admission = yield* admit
+      assert.deepStrictEqual<object>(admission, { generation: 2, permit: 1, start: 10_000 })
+      const refusal = yield* admit
+      assert.isTrue(refusal instanceof CircuitBreaker.CircuitOpenError && refusal.state === "HalfOpen")
+      if (admission instanceof CircuitBreaker.CircuitOpenError) return
       yield* breaker.main.record(Outcome.success, Cause.empty, admission) ?? Effect.void
       assert.strictEqual(yield* state, "Closed")
     })

@@ -137,7 +137,54 @@ describe("a trip", () => {
   )
 })
 
+describe("a store that is eager", () => {
+  both("has a trip in force at once, and is eager for nothing else", () =>
+    Effect.gen(function* () {
+      const slow = slowStore(Effect.sleep(latency), CircuitState.initial)
+      const eager: Array<boolean> = []
+      const store: CircuitStore.CircuitStore["Service"] = {
+        ...slow.store,
+        update: (cell, now, step, options) => {
+          eager.push(options?.eager === true)
+          return (options?.eager === true ? CircuitStore.local : slow.store).update(cell, now, step)
+        }
+      }
+      const breaker = yield* Effect.provideService(
+        CircuitBreaker.makeShared("api", { ...quick, openFor: Backoff.constant("10 seconds") }),
+        CircuitStore.CircuitStore,
+        store
+      )
+      const { begin, fail, state, succeed } = caller(breaker)
+      yield* fail
+      assert.strictEqual(yield* state, "Open")
+      assertRefused(yield* succeed)
+      assert.deepStrictEqual(eager, [true])
+      yield* TestClock.adjust("10 seconds")
+      yield* begin
+      yield* TestClock.adjust(latency)
+      yield* Effect.forkChild(CircuitBreaker.holdOpen(breaker), { startImmediately: true })
+      assert.deepStrictEqual(eager, [true, false, false])
+    })
+  )
+})
+
 describe("a probe", () => {
+  both("may be asked for again where the store died of the question", () =>
+    Effect.gen(function* () {
+      let broken = false
+      const { one, write } = yield* fleet(
+        {},
+        Effect.suspend(() => (broken ? Effect.die("connection lost") : Effect.yieldNow))
+      )
+      yield* write("api", { ...CircuitState.initial, _tag: "Open", generation: 1, openMillis: 1, reason: "trip" })
+      yield* TestClock.adjust(1)
+      broken = true
+      assert.deepStrictEqual(yield* one.succeed, Exit.die("connection lost"))
+      broken = false
+      assert.deepStrictEqual(yield* one.succeed, Exit.succeed("value"))
+    })
+  )
+
   both("waits for the store before it runs", () =>
     Effect.gen(function* () {
       const { one, two } = yield* dueFleet()

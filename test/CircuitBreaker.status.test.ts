@@ -231,6 +231,43 @@ describe("changes", () => {
     })
   )
 
+  both("a listener that throws fails no call, keeps no other from hearing, and is logged", () => {
+    const log = collectLogs()
+    return Effect.gen(function* () {
+      const { breaker, fail, status, succeed } = yield* make(quick)
+      const seen: Array<string> = []
+      const bug = () => {
+        throw new Error("bug")
+      }
+      for (const listener of [bug, ({ to }: CircuitBreaker.Change) => void seen.push(to._tag)]) {
+        breaker.listeners.add(listener)
+      }
+      assert.deepStrictEqual(yield* fail, Exit.fail("boom"))
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* succeed, Exit.succeed("value"))
+      yield* CircuitBreaker.holdOpen(breaker)
+      assert.deepStrictEqual(seen, ["Open", "HalfOpen", "Closed", "HeldOpen"])
+      assert.deepStrictEqual([(yield* status).inFlight, (yield* status).counts.changes], [0, 4])
+      assert.deepStrictEqual([log.lines.length, log.lines[0]?.level], [4, "Error"])
+      assert.include(log.lines[0]?.message, "A listener of changes threw")
+    }).pipe(Effect.provide(log.layer))
+  })
+
+  both("a listener that throws keeps no change out of the log", () => {
+    const log = collectLogs()
+    return Effect.gen(function* () {
+      const { breaker, fail } = yield* make({ ...quick, log: true })
+      breaker.listeners.add(() => {
+        throw new Error("bug")
+      })
+      yield* fail
+      assert.deepStrictEqual(
+        log.lines.map(({ level }) => level),
+        ["Warn", "Error"]
+      )
+    }).pipe(Effect.provide(log.layer))
+  })
+
   both("a subscriber that ends leaves nothing behind", () =>
     Effect.gen(function* () {
       const { breaker, fail } = yield* make(quick)
@@ -346,10 +383,10 @@ describe("the log", () => {
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
           ["Warn", `Circuit "api" HELD_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, the hold is over`, undefined],
-          ["Warn", `Circuit "api" OPEN after 1 consecutive failures, the last with boom, for 10000 ms`, undefined],
+          ["Warn", `Circuit "api" OPEN after 1 consecutive failure, the last with boom, for 10000 ms`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
           ["Info", `Circuit "api" (a) CLOSED, by hand`, "a"],
-          ["Warn", `Circuit "api" OPEN after 1 consecutive failures, the last with boom, for 10000 ms`, undefined],
+          ["Warn", `Circuit "api" OPEN after 1 consecutive failure, the last with boom, for 10000 ms`, undefined],
           ["Info", `Circuit "api" transitioning to HALF_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined]
         ]
@@ -410,7 +447,7 @@ describe("the log", () => {
       Effect.gen(function* () {
         const { exit, succeed } = yield* make(quick)
         yield* exit(effect)
-        assert.strictEqual(refused(yield* succeed).reason, `1 consecutive failures, the last with ${text}`)
+        assert.strictEqual(refused(yield* succeed).reason, `1 consecutive failure, the last with ${text}`)
       })
     )
   }

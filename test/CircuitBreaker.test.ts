@@ -444,7 +444,7 @@ describe("what counts as what", () => {
       yield* succeed
       const { lastFailure, state } = yield* status
       assert.deepStrictEqual(lastFailure, { at: 0, cause: Cause.empty })
-      assert.strictEqual(state._tag === "Open" && state.reason, "1 consecutive failures")
+      assert.strictEqual(state._tag === "Open" && state.reason, "1 consecutive failure")
       yield* TestClock.adjust("10 seconds")
       yield* succeed
       const { state: again } = yield* status
@@ -896,6 +896,35 @@ describe("how long a circuit stays open", () => {
       assert.strictEqual(openMillis(yield* status), 25_000)
     })
   )
+
+  both("a hint of classify that is none leaves the call's own error, and opens for openFor", () =>
+    Effect.gen(function* () {
+      for (const retryAfter of [-1, Infinity, Number.NaN]) {
+        const { fail, status } = yield* make({ ...quick, classify: () => Outcome.failure({ retryAfter }) })
+        assert.deepStrictEqual(yield* fail, Exit.fail("boom"))
+        assert.strictEqual(openMillis(yield* status), 10_000)
+      }
+    })
+  )
+
+  both("an open circuit tells how many failures opened it", () =>
+    Effect.gen(function* () {
+      const { fail, fails, status, succeed } = yield* make({
+        trip: TripPolicy.failures({ count: 2, of: 10 }),
+        openFor: "10 seconds",
+        log: false
+      })
+      yield* fail
+      yield* succeed
+      yield* fail
+      const { state } = yield* status
+      assert.strictEqual(state._tag === "Open" && state.failures, 2)
+      yield* TestClock.adjust("10 seconds")
+      yield* fails(1)
+      const { state: again } = yield* status
+      assert.strictEqual(again._tag === "Open" && again.failures, 1)
+    })
+  )
 })
 
 describe("a half-open circuit", () => {
@@ -908,7 +937,7 @@ describe("a half-open circuit", () => {
       assert.deepStrictEqual([error.state, error.retryAfter, error.openedAt], ["HalfOpen", undefined, undefined])
       assert.strictEqual(
         error.message,
-        `Circuit "api" is half-open and its probes are taken: 1 consecutive failures, the last with boom`
+        `Circuit "api" is half-open and its probes are taken: 1 consecutive failure, the last with boom`
       )
       assert.deepStrictEqual(yield* probe.end(Exit.succeed(1)), Exit.succeed(1))
       assert.strictEqual(yield* state, "Closed")

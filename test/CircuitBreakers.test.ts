@@ -143,7 +143,7 @@ describe("the same name", () => {
     [
       { halfOpen: { probes: 2 } },
       {},
-      `halfOpen: {"probes":2,"needed":1,"of":1,"leaseMillis":30000,"paceMillis":1000} | {"probes":1,"needed":1,"of":1,"leaseMillis":30000,"paceMillis":1000}`
+      `halfOpen: {"probes":2,"successes":1,"leaseFor":30000,"pace":1000} | {"probes":1,"successes":1,"leaseFor":30000,"pace":1000}`
     ],
     [{ ignore: "A" }, { ignore: "B" }, `outcomes: {"ignore":"A"} | {"ignore":"B"}`],
     [{ ignore: predicate }, {}, `outcomes: {"ignore":"a function"} | {}`],
@@ -337,25 +337,41 @@ describe("changes", () => {
 
   it.effect("end with their subscriber, and with the breaker that left", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreakers.CircuitBreakers
+      const { listeners } = yield* CircuitBreakers.CircuitBreakers
       const seen: Array<unknown> = []
-      const unsubscribe = registry.subscribe((change) => seen.push(summary(change)))
+      const listener = (change: CircuitBreaker.Change) => void seen.push(summary(change))
+      listeners.add(listener)
       const breaker = yield* Effect.scoped(
         Effect.tap(CircuitBreaker.make("api", quick), (breaker) => caller(breaker).fail)
       )
       // It left the registry, which hears no more of it.
       yield* CircuitBreaker.reset(breaker)
-      unsubscribe()
+      listeners.delete(listener)
       yield* caller(yield* CircuitBreaker.make("api", quick)).fail
       assert.deepStrictEqual(seen, [["api", undefined, "Closed", "Open"]])
     }).pipe(registered)
   )
 
+  it.effect("a listener that throws fails no call and keeps no other from hearing", () =>
+    Effect.gen(function* () {
+      const { listeners } = yield* CircuitBreakers.CircuitBreakers
+      const seen: Array<unknown> = []
+      listeners.add(() => {
+        throw new Error("bug")
+      })
+      listeners.add((change) => seen.push(summary(change)))
+      const breaker = yield* CircuitBreaker.make("api", quick)
+      breaker.listeners.add((change) => seen.push(summary(change)))
+      assert.deepStrictEqual(yield* caller(breaker).fail, Exit.fail("boom"))
+      assert.strictEqual(seen.length, 2)
+    }).pipe(registered)
+  )
+
   it.effect("a breaker that two scopes registered is heard once", () =>
     Effect.gen(function* () {
-      const registry = yield* CircuitBreakers.CircuitBreakers
+      const { listeners } = yield* CircuitBreakers.CircuitBreakers
       const seen: Array<unknown> = []
-      registry.subscribe((change) => seen.push(summary(change)))
+      listeners.add((change) => seen.push(summary(change)))
       const breaker = yield* CircuitBreaker.make("api", quick)
       yield* CircuitBreaker.make("api", quick)
       yield* caller(breaker).fail

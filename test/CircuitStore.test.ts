@@ -1,26 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit } from "effect"
-import { TestClock } from "effect/testing"
 import * as CircuitState from "../src/CircuitState.ts"
 import * as CircuitStore from "../src/CircuitStore.ts"
+import * as CircuitStoreLaws from "../src/CircuitStoreLaws.ts"
 import { suite } from "./suites/CircuitStoreSuite.ts"
 import { openFleet } from "./suites/RowStore.ts"
 
-suite(
-  "local",
-  Effect.succeed({
-    clients: [CircuitStore.local],
-    drive: (effect) => effect,
-    sleep: (millis) => TestClock.adjust(millis),
-    settle: Effect.void
-  })
-)
+suite("local", Effect.succeed(CircuitStoreLaws.testFleet([CircuitStore.local], { settle: 0 })))
 
 // A table in memory, to see that the laws hold of what is shared, and hold it to them.
-suite("one client of a table", openFleet(1, 0))
-suite("two clients of a table", openFleet(2, 0), { clients: 2 })
-suite("two clients of a slow table", openFleet(2, 10), { clients: 2 })
-suite("three clients of a table", openFleet(3, 0), { clients: 3 })
+suite("one client of a table", openFleet(1, 0), { runs: 100 })
+suite("two clients of a table", openFleet(2, 0), { clients: 2, runs: 100 })
+suite("two clients of a slow table", openFleet(2, 10), { clients: 2, runs: 100 })
+suite("three clients of a table", openFleet(3, 0), { clients: 3, runs: 100 })
 suite("three clients of a slow table", openFleet(3, 10), { clients: 3 })
 
 const cell = (changed: CircuitStore.Cell["changed"] = () => Effect.void): CircuitStore.Cell => ({

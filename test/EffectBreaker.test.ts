@@ -19,6 +19,7 @@ import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
 import { CircuitBreaker as Theirs } from "effect/persistence"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
+import * as CircuitChange from "../src/CircuitChange.ts"
 import * as CircuitState from "../src/CircuitState.ts"
 import * as EffectBreaker from "../src/EffectBreaker.ts"
 import * as TripPolicy from "../src/TripPolicy.ts"
@@ -567,7 +568,7 @@ describe("transitions", () => {
       const closed = { ...CircuitState.initial, _tag: "Closed" as const }
       for (let openings = 1; openings <= 3000; openings++) {
         const opened = { ...closed, _tag: "Open" as const, generation: openings, openings, reason: "a test" }
-        yield* ours.main.changed(closed, opened)
+        CircuitChange.tell(ours.listeners, { name: "api", key: undefined, from: closed, to: opened })
       }
       yield* Deferred.succeed(open, undefined)
       yield* Scope.close(scope, Exit.void)
@@ -611,7 +612,9 @@ describe("transitions", () => {
         { _tag: "HeldClosed", ...since }
       ]
       // A store that others share may report any change.
-      for (const from of states) for (const to of states) yield* ours.main.changed(from, { ...to, generation: 1 })
+      for (const from of states) {
+        for (const to of states) CircuitChange.tell(ours.listeners, { name: "api", key: undefined, from, to })
+      }
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(seen, [": Closed Open", ": Open HalfOpen", ": HalfOpen Closed", ": HalfOpen Open"])
     })

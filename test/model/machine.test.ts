@@ -69,8 +69,10 @@ const machine = (policy: Policy): Effect.Effect<System<Admission>> =>
           }
           const window = windows.get(generation) ?? TripPolicy.window(trip)
           windows.set(generation, window)
-          const reason = TripPolicy.record(trip, window, outcome, now - start, now)
-          return reason === undefined ? Effect.void : apply({ _tag: "Trip", generation, openMillis: lasts, reason })
+          const tripped = TripPolicy.record(trip, window, outcome, now - start, now)
+          return tripped === undefined
+            ? Effect.void
+            : apply({ _tag: "Trip", generation, openMillis: lasts, ...tripped })
         }),
       wait: (millis) =>
         Effect.sync(() => {

@@ -39,7 +39,7 @@ export const suite = (
   { live = false }: SuiteOptions = {}
 ): void => {
   const laws = CircuitTableLaws.laws({
-    open: (namespace) => Effect.flatMap(open, ({ table }) => table(namespace)),
+    open: Effect.map(open, ({ table }) => table),
     sleep: live ? undefined : TestClock.adjust
   })
   describe(`laws of a table of circuits: ${name}`, () => {

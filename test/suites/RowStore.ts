@@ -3,12 +3,11 @@
  * compare-and-set, and a feed that says which row changed. It shows that the
  * laws are those of a table in a database, with nothing but memory.
  */
-import { Clock, Effect, Fiber, Queue, Schema } from "effect"
+import { Clock, Effect, Queue, Schema } from "effect"
 import type { Scope } from "effect"
-import { TestClock } from "effect/testing"
 import * as CircuitState from "../../src/CircuitState.ts"
 import * as CircuitStore from "../../src/CircuitStore.ts"
-import type { Fleet } from "./CircuitStoreSuite.ts"
+import * as CircuitStoreLaws from "../../src/CircuitStoreLaws.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
 
@@ -22,6 +21,16 @@ interface Table {
   readonly feeds: Set<Queue.Queue<string>>
 }
 
+/** What a store can do wrong. */
+export type Flaw =
+  | "loses updates"
+  | "steps from its view"
+  | "goes back"
+  | "tells nobody"
+  | "tells twice"
+  | "tells first"
+  | "reports another state"
+
 const idOf = (cell: CircuitStore.Cell): string =>
   JSON.stringify(cell.key === undefined ? [cell.name] : [cell.name, cell.key])
 
@@ -29,7 +38,7 @@ const encode = Schema.encodeSync(Schema.fromJsonString(CircuitState.CircuitState
 const decode = Schema.decodeSync(Schema.fromJsonString(CircuitState.CircuitState))
 
 /** Opens a client, every operation of which takes so long. */
-const openClient = (table: Table, takes: number): Effect.Effect<Store, never, Scope.Scope> =>
+const openClient = (table: Table, takes: number, flaw: Flaw | undefined): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
     const trip = takes === 0 ? Effect.void : Effect.sleep(takes)
     const attached = new Map<string, Set<CircuitStore.Cell>>()
@@ -40,22 +49,32 @@ const openClient = (table: Table, takes: number): Effect.Effect<Store, never, Sc
     /** Brings a row into a cell that knows an older one, and says so. */
     const bring = (cell: CircuitStore.Cell, row: Row, state: CircuitState.CircuitState) =>
       Effect.suspend(() => {
-        if (row.version <= (versions.get(cell) ?? 0)) return Effect.void
+        if (row.version <= (versions.get(cell) ?? 0) && flaw !== "goes back") return Effect.void
         const before = cell.current
         versions.set(cell, row.version)
-        cell.current = state
-        return cell.changed(before, state)
+        const write = Effect.sync(() => {
+          cell.current = state
+        })
+        if (flaw === "tells nobody") return write
+        const tell = cell.changed(before, state)
+        if (flaw === "tells twice") return Effect.all([write, tell, tell])
+        return flaw === "tells first" ? Effect.andThen(tell, write) : Effect.andThen(write, tell)
       })
 
-    const refresh = (id: string) =>
+    // All that changed meanwhile is read at one time.
+    const refresh = Effect.flatMap(Queue.takeAll(feed), (ids) =>
       Effect.gen(function* () {
+        const early = flaw === "goes back" ? new Map(table.rows) : table.rows
         yield* trip
-        const row = table.rows.get(id)
-        if (row === undefined) return
-        for (const cell of attached.get(id) ?? []) yield* bring(cell, row, decode(row.state))
+        for (const id of new Set(ids)) {
+          const row = early.get(id)
+          if (row === undefined) continue
+          for (const cell of attached.get(id) ?? []) yield* bring(cell, row, decode(row.state))
+        }
       })
+    )
 
-    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(feed), refresh)))
+    yield* Effect.forkScoped(Effect.forever(refresh))
 
     return {
       attach: (cell) => {
@@ -75,19 +94,21 @@ const openClient = (table: Table, takes: number): Effect.Effect<Store, never, Sc
             const row = table.rows.get(id)
             const known = versions.get(cell) ?? 0
             // The cell holds the row of the version that it knows.
-            if (row !== undefined && row.version > known) yield* bring(cell, row, decode(row.state))
+            if (flaw !== "steps from its view" && row !== undefined && row.version > known)
+              yield* bring(cell, row, decode(row.state))
             const before = cell.current
             const version = versions.get(cell) ?? 0
             const now = yield* Clock.currentTimeMillis
             const [after, answer] = step(before, now)
             if (after === before) return { before, after, answer }
             yield* trip
-            if ((table.rows.get(id)?.version ?? 0) !== version) continue
+            if ((table.rows.get(id)?.version ?? 0) !== version && flaw !== "loses updates") continue
             const state = encode(after)
             table.rows.set(id, { version: version + 1, state })
             versions.set(cell, version + 1)
             cell.current = after
             for (const each of table.feeds) if (each !== feed) Queue.offerUnsafe(each, id)
+            if (flaw === "reports another state") return { before: CircuitState.initial, after, answer }
             return { before, after, answer }
           }
         })
@@ -95,18 +116,13 @@ const openClient = (table: Table, takes: number): Effect.Effect<Store, never, Sc
   })
 
 /** Opens a table and its clients, on the TestClock. */
-export const openFleet = (clients: number, takes: number): Effect.Effect<Fleet, never, Scope.Scope> =>
+export const openFleet = (
+  clients: number,
+  takes: number,
+  flaw?: Flaw
+): Effect.Effect<CircuitStoreLaws.Fleet, never, Scope.Scope> =>
   Effect.gen(function* () {
     const table: Table = { rows: new Map(), feeds: new Set() }
-    return {
-      clients: yield* Effect.all(Array.from({ length: clients }, () => openClient(table, takes))),
-      drive: (effect) =>
-        Effect.gen(function* () {
-          const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-          while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust(takes)
-          return yield* Fiber.join(fiber)
-        }),
-      sleep: (millis) => TestClock.adjust(millis),
-      settle: TestClock.adjust(takes * 100 + 1)
-    }
+    const stores = yield* Effect.all(Array.from({ length: clients }, () => openClient(table, takes, flaw)))
+    return CircuitStoreLaws.testFleet(stores, { settle: takes * 100 + 1 })
   })

@@ -1,0 +1,111 @@
+/**
+ * Store that the environment says: PostgreSQL, Redis, or the local one.
+ *
+ * **Details**
+ *
+ * - `StoreConfig` says which variables there are. Without any of them circuits
+ *   are each process's own, which is said in the log.
+ * - The drivers are the application's, so that an application that uses one of
+ *   them installs no other.
+ *
+ * **Example** (Sharing where the environment says so)
+ *
+ * ```ts no-run
+ * import { NodeRedis } from "@effect/platform-node"
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Layer } from "effect"
+ * import { CircuitBreaker, CircuitStoreEnv } from "effect-resilience"
+ *
+ * class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
+ *
+ * const StoreLive = CircuitStoreEnv.layer({ postgres: PgClient.layer, redis: NodeRedis.layer })
+ *
+ * const PaymentsLive = Payments.layerShared.pipe(Layer.provide(StoreLive))
+ * ```
+ */
+import type * as Config from "effect/Config"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redis from "effect/persistence/Redis"
+import type * as SqlClient from "effect/sql/SqlClient"
+import * as CircuitStore from "./CircuitStore.ts"
+import type * as CircuitStoreShared from "./CircuitStoreShared.ts"
+import * as CircuitStoreRedis from "./CircuitStoreRedis.ts"
+import * as CircuitStoreSql from "./CircuitStoreSql.ts"
+import * as StoreConfig from "./StoreConfig.ts"
+
+/**
+ * Error of an environment that names a database for which the application gave
+ * no driver.
+ */
+export class MissingDriverError extends Data.TaggedError("MissingDriverError")<{
+  /** Option of `layer` that has the driver. */
+  readonly driver: "postgres" | "redis"
+}> {
+  override get message(): string {
+    return `CircuitStoreEnv: the environment says ${this.driver}, and the layer has no option \`${this.driver}\``
+  }
+}
+
+/**
+ * Options of the store. The namespace, the table and the instance of the
+ * environment go before those given here.
+ */
+export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends CircuitStoreShared.Options {
+  /** Makes the client of PostgreSQL: `PgClient.layer` of `@effect/sql-pg`. */
+  readonly postgres?: ((options: StoreConfig.PgOptions) => Layer.Layer<SqlClient.SqlClient, E1, R1>) | undefined
+  /** Makes the client of Redis: `NodeRedis.layer` of `@effect/platform-node`. */
+  readonly redis?: ((options: StoreConfig.RedisOptions) => Layer.Layer<Redis.Redis, E2, R2>) | undefined
+  /** Circuits of one namespace are shared. Default: `"default"`. */
+  readonly namespace?: string | undefined
+  /** Name of the table in PostgreSQL, and first part of all keys in Redis. Default: that of the store. */
+  readonly table?: string | undefined
+  /** Whether to make the table in PostgreSQL, or bring it up to date. Default: true. */
+  readonly migrate?: boolean | undefined
+}
+
+/**
+ * Provides the store that the environment says.
+ *
+ * **Details**
+ *
+ * Fails with a `ConfigError` that names the variable that breaks a rule, with a
+ * `MissingDriverError`, and with what the driver fails with.
+ */
+export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
+  postgres,
+  redis,
+  ...options
+}: Options<E1, R1, E2, R2>): Layer.Layer<
+  CircuitStore.CircuitStore,
+  Config.ConfigError | MissingDriverError | E1 | E2,
+  R1 | R2
+> =>
+  Layer.unwrap<CircuitStore.CircuitStore, E1 | E2, R1 | R2, Config.ConfigError | MissingDriverError, never>(
+    Effect.gen(function* () {
+      const { instance, namespace, table, where } = yield* StoreConfig.config
+      const given = {
+        ...options,
+        instance: instance ?? options.instance,
+        namespace: namespace ?? options.namespace,
+        table: table ?? options.table
+      }
+      const said = (what: string) => (options.log === false ? Effect.void : Effect.logInfo(what))
+      switch (where._tag) {
+        case "None":
+          yield* said(`Circuits are not shared: ${StoreConfig.variables.url} is not set`)
+          return CircuitStore.layerLocal
+        case "Postgres":
+          if (postgres === undefined) return yield* new MissingDriverError({ driver: "postgres" })
+          yield* said(`Circuits are shared through ${StoreConfig.describe(where)}`)
+          return CircuitStoreSql.layer(given).pipe(Layer.provide(postgres(StoreConfig.pgOptions(where))))
+        case "Redis":
+          if (redis === undefined) return yield* new MissingDriverError({ driver: "redis" })
+          yield* said(`Circuits are shared through ${StoreConfig.describe(where)}`)
+          return CircuitStoreRedis.layer({ ...given, prefix: given.table }).pipe(
+            Layer.provide(redis(StoreConfig.redisOptions(where)))
+          )
+      }
+    })
+  )

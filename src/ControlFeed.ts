@@ -1,0 +1,307 @@
+/**
+ * What the control plane tells of circuits: lists, histories, and events for
+ * any number of readers.
+ *
+ * **Details**
+ *
+ * - Every event is made once, whoever reads it. While nobody reads, only
+ *   histories are kept.
+ * - A reader that does not read is dropped when more than `streamBytes` wait for
+ *   it.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Breaker from "./Breaker.ts"
+import type * as Circuit from "./Circuit.ts"
+import type * as CircuitBreakers from "./CircuitBreakers.ts"
+import type * as CircuitChange from "./CircuitChange.ts"
+import * as CircuitState from "./CircuitState.ts"
+import * as CircuitStatus from "./CircuitStatus.ts"
+import type * as ControlApi from "./ControlApi.ts"
+import * as HealthReport from "./HealthReport.ts"
+
+/**
+ * Settings of a feed, checked.
+ */
+export interface Settings {
+  /** Whether messages of errors are told. */
+  readonly details: boolean
+  /** Circuits that a list of the stream holds. */
+  readonly circuits: number
+  /** Time between two looks at the circuits, in milliseconds. */
+  readonly everyMillis: number
+  /** Time between two signs of life, in milliseconds. */
+  readonly heartbeatMillis: number
+  /** Bytes that may wait for a reader. */
+  readonly streamBytes: number
+}
+
+/**
+ * Who reads a stream.
+ */
+export interface Reader {
+  /** Fiber that writes to the reader. It is interrupted when the reader is dropped. */
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** Returns whether the server that the reader is connected to shuts down. */
+  readonly isClosing: () => boolean
+}
+
+/**
+ * What the control plane tells of circuits.
+ */
+export interface Feed {
+  /** Returns at most `limit` circuits. */
+  readonly list: (limit: number) => ControlApi.Circuits
+  /** Returns what one circuit is and has done. */
+  readonly circuit: (breaker: Breaker.Breaker, circuit: Circuit.Circuit) => ControlApi.Circuit
+  /** Returns the latest changes of a circuit, the newest last. */
+  readonly history: (name: string, key: string | undefined) => ReadonlyArray<ControlApi.Change>
+  /** Returns the number of streams that are read. */
+  readonly readers: () => number
+  /** Creates the stream of server-sent events for one reader. */
+  readonly events: (reader: Reader) => Stream.Stream<Uint8Array>
+}
+
+interface Subscription {
+  readonly reader: Reader
+  readonly queue: Queue.Queue<Uint8Array, Cause.Done>
+  /** Bytes that wait in the queue. */
+  waiting: number
+}
+
+const changesPerCircuit = 32
+const circuitsWithHistory = 1000
+
+/**
+ * Creates a feed, which ends all streams when the scope closes.
+ */
+export const make = (
+  { entries, listeners }: CircuitBreakers.CircuitBreakers["Service"],
+  settings: Settings
+): Effect.Effect<Feed, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const histories = new Map<string, Array<ControlApi.Change>>()
+    const subscriptions = new Set<Subscription>()
+    const someRead = Latch.makeUnsafe(false)
+    const look = looker(settings.details)
+
+    const list = (limit: number): ControlApi.Circuits => {
+      const now = clock.currentTimeMillisUnsafe()
+      const { chosen, total } = choose(
+        Array.from(entries.values(), ({ breaker }) => breaker),
+        limit
+      )
+      return { at: now, circuits: chosen.map(([breaker, circuit]) => look(breaker, circuit, now)), total }
+    }
+
+    const send = (bytes: Uint8Array): void => {
+      for (const subscription of subscriptions) {
+        if (subscription.waiting > settings.streamBytes) {
+          leave(subscription)
+          subscription.reader.fiber.interruptUnsafe()
+          continue
+        }
+        subscription.waiting += bytes.length
+        Queue.offerUnsafe(subscription.queue, bytes)
+      }
+    }
+
+    const leave = (subscription: Subscription): void => {
+      subscriptions.delete(subscription)
+      Queue.endUnsafe(subscription.queue)
+      if (subscriptions.size === 0) someRead.closeUnsafe()
+    }
+
+    const told: CircuitChange.Listener = ({ from, key, name, to }) => {
+      const change = {
+        at: clock.currentTimeMillisUnsafe(),
+        name,
+        ...(key === undefined ? undefined : { key }),
+        from,
+        to
+      }
+      const id = identify(name, key)
+      const history = histories.get(id) ?? []
+      history.push(change)
+      if (history.length > changesPerCircuit) history.shift()
+      // The circuit whose last change is the oldest comes first.
+      histories.delete(id)
+      histories.set(id, history)
+      for (const oldest of histories.keys()) {
+        if (histories.size <= circuitsWithHistory) break
+        histories.delete(oldest)
+      }
+      if (subscriptions.size > 0) send(encode("change", JSON.stringify(change)))
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => listeners.add(told)),
+      () => Effect.sync(() => listeners.delete(told))
+    )
+
+    // What readers have been told, so that updates hold only what differs.
+    let known = new Map<string, string>()
+    let knownAt = Number.NEGATIVE_INFINITY
+    let snapshot: Uint8Array | undefined
+    let heartbeatAt = 0
+
+    const refresh = (now: number): void => {
+      const { at, circuits, total } = list(settings.circuits)
+      const next = new Map(circuits.map((circuit) => [identify(circuit.name, circuit.key), JSON.stringify(circuit)]))
+      const changed = Array.from(next).flatMap(([id, json]) => (known.get(id) === json ? [] : [json]))
+      const gone = Array.from(known.keys()).filter((id) => !next.has(id))
+      known = next
+      knownAt = now
+      if (snapshot !== undefined && changed.length === 0 && gone.length === 0) return
+      if (subscriptions.size > 0) {
+        const left = gone.map((id) => JSON.stringify(circuitOf(id)))
+        send(encode("update", `{"at":${at},"circuits":[${changed.join()}],"gone":[${left.join()}],"total":${total}}`))
+      }
+      snapshot = encode("snapshot", `{"at":${at},"circuits":[${Array.from(next.values()).join()}],"total":${total}}`)
+    }
+
+    const tick = Effect.sync(() => {
+      for (const subscription of subscriptions) if (subscription.reader.isClosing()) leave(subscription)
+      const now = clock.currentTimeMillisUnsafe()
+      refresh(now)
+      if (Math.abs(now - heartbeatAt) < settings.heartbeatMillis) return
+      heartbeatAt = now
+      send(heartbeat)
+    })
+    yield* someRead.await.pipe(
+      Effect.andThen(tick),
+      Effect.catchCause((cause) => Effect.logWarning("The control plane cannot read the circuits", cause)),
+      Effect.andThen(Effect.sleep(settings.everyMillis)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* Effect.addFinalizer(() => Effect.sync(() => subscriptions.forEach(leave)))
+
+    const join = (reader: Reader) =>
+      Effect.map(
+        Queue.unbounded<Uint8Array, Cause.Done>(),
+        (queue): { readonly subscription: Subscription; readonly first: Uint8Array } => {
+          const now = clock.currentTimeMillisUnsafe()
+          // What came after the snapshot is in the next update.
+          if (snapshot === undefined || Math.abs(now - knownAt) >= settings.everyMillis) refresh(now)
+          const subscription = { reader, queue, waiting: 0 }
+          subscriptions.add(subscription)
+          someRead.openUnsafe()
+          return { subscription, first: snapshot ?? heartbeat }
+        }
+      )
+
+    return {
+      list,
+      circuit: (breaker, circuit) => look(breaker, circuit, clock.currentTimeMillisUnsafe()),
+      history: (name, key) => [...(histories.get(identify(name, key)) ?? [])],
+      readers: () => subscriptions.size,
+      events: (reader) =>
+        Effect.acquireRelease(join(reader), ({ subscription }) => Effect.sync(() => leave(subscription))).pipe(
+          Effect.map(({ first, subscription }) =>
+            Stream.concat(
+              Stream.succeed(first),
+              Stream.mapArray(Stream.fromQueue(subscription.queue), (events) => {
+                for (const { length } of events) subscription.waiting -= length
+                return events
+              })
+            )
+          ),
+          Stream.unwrap
+        )
+    }
+  })
+
+const identify = (name: string, key: string | undefined): string =>
+  JSON.stringify(key === undefined ? { name } : { name, key })
+
+const circuitOf = (id: string): unknown => JSON.parse(id)
+
+const encoder = /* @__PURE__ */ (() => new TextEncoder())()
+
+// JSON has no line breaks, so it is one line of an event.
+const encode = (event: ControlApi.Event["event"], json: string): Uint8Array =>
+  encoder.encode(`event: ${event}\ndata: ${json}\n\n`)
+
+const heartbeat = /* @__PURE__ */ (() => encoder.encode(":\n\n"))()
+
+type Chosen = readonly [breaker: Breaker.Breaker, circuit: Circuit.Circuit]
+
+// There may be many thousand keys, of which the closed ones say the least.
+const choose = (
+  breakers: ReadonlyArray<Breaker.Breaker>,
+  limit: number
+): { readonly chosen: ReadonlyArray<Chosen>; readonly total: number } => {
+  const own: Array<Chosen> = []
+  const troubled: Array<Chosen> = []
+  const closed: Array<Chosen> = []
+  let total = 0
+  for (const breaker of breakers) {
+    for (const circuit of breaker.circuits()) {
+      total++
+      const list = circuit.key === undefined ? own : circuit.current._tag === "Closed" ? closed : troubled
+      if (list.length < limit) list.push([breaker, circuit])
+    }
+  }
+  return { chosen: [...own, ...troubled, ...closed].slice(0, limit), total }
+}
+
+const looker = (details: boolean) => {
+  const messages = new WeakMap<Cause.Cause<unknown>, string>()
+
+  const message = (cause: Cause.Cause<unknown>): string => {
+    let text = messages.get(cause)
+    if (text === undefined) messages.set(cause, (text = summary(cause)))
+    return text
+  }
+
+  return (breaker: Breaker.Breaker, circuit: Circuit.Circuit, now: number): ControlApi.Circuit => {
+    // A hold on the breaker is one on its keys.
+    const state = CircuitState.isHeld(breaker.main.current) ? breaker.main.current : circuit.current
+    const status = CircuitStatus.make(circuit, state, now)
+    const { key, lastFailure } = status
+    const retryAfter = status.retryAfter === undefined ? 0 : Duration.toMillis(status.retryAfter)
+    return {
+      name: status.name,
+      ...(key === undefined ? undefined : { key }),
+      state,
+      dryRun: status.dryRun,
+      counts: status.counts,
+      inFlight: status.inFlight,
+      windows: status.windows,
+      recent: status.recent,
+      ...(lastFailure === undefined
+        ? undefined
+        : {
+            lastFailure: {
+              at: lastFailure.at,
+              ...(details ? { message: message(lastFailure.cause) } : undefined)
+            }
+          }),
+      ...(retryAfter > 0 ? { retryAt: now + retryAfter } : undefined)
+    }
+  }
+}
+
+// Errors of any type come here, so reading one may throw.
+const summary = (cause: Cause.Cause<unknown>): string => {
+  try {
+    const error = Cause.squash(cause)
+    const text =
+      error instanceof Error
+        ? `${error.name}: ${error.message}`
+        : typeof error === "string"
+          ? error
+          : JSON.stringify(HealthReport.jsonSafe(error))
+    return text.length > 200 ? `${text.slice(0, 199)}…` : text
+  } catch {
+    return "an error that cannot be shown"
+  }
+}

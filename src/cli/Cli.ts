@@ -1,0 +1,123 @@
+/**
+ * The CLI `resilience`: what operators do with the circuits of a fleet.
+ */
+import * as Cause from "effect/Cause"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
+import * as ChangeCommands from "./ChangeCommands.ts"
+import * as Explain from "./Explain.ts"
+import * as Failure from "./Failure.ts"
+import * as Fleet from "./Fleet.ts"
+import * as Print from "./Print.ts"
+import * as Settings from "./Settings.ts"
+import * as SetupCommand from "./SetupCommand.ts"
+import * as StatusCommand from "./StatusCommand.ts"
+import type * as Store from "./Store.ts"
+import * as WatchCommand from "./WatchCommand.ts"
+
+/**
+ * Subcommands, in the order in which they are shown.
+ */
+export const subcommands = [
+  SetupCommand.command,
+  StatusCommand.command,
+  WatchCommand.command,
+  ...ChangeCommands.commands
+] as const
+
+/**
+ * Command with all its subcommands.
+ */
+export const command = Command.make("resilience").pipe(
+  Command.withDescription("Look at the circuits of a fleet, and change them"),
+  Command.withSubcommands(subcommands),
+  Command.withGlobalFlags(Settings.flags),
+  Command.withExamples([
+    { command: "resilience setup", description: "Make the table" },
+    { command: "resilience status", description: "Show the circuits" },
+    { command: "resilience hold-open payments --for 10m", description: "Refuse the calls of one" },
+    { command: "source <(resilience --completions bash)", description: "Complete commands in this shell" }
+  ])
+)
+
+const builtIns = [
+  GlobalFlag.Help,
+  GlobalFlag.Version,
+  {
+    ...GlobalFlag.Completions,
+    flag: Flag.Literals("completions", ["bash", "zsh", "fish", "powershell"]).pipe(
+      Flag.withMetavar("SHELL"),
+      Flag.withDescription("Completions"),
+      Flag.optional
+    )
+  }
+] as const
+
+/** Shows help as it is, and of a bad invocation what is bad about it. */
+const presenter: CliOutput.Presenter = {
+  present: Effect.fnUntraced(function* (event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
+    for (const error of event.errors) yield* complain(error.message)
+    yield* Console.error(`See ${event.commandPath.join(" ")} --help`)
+  })
+}
+
+const complain = (message: string): Effect.Effect<void> =>
+  Console.error(Explain.withoutCredentials(`resilience: ${message}`).split("\n").map(Print.safe).join("\n"))
+
+/**
+ * What the commands of the CLI run with, beside the platform and the store.
+ */
+export const layer = Layer.mergeAll(
+  CliConfig.layer({ builtIns }),
+  CliOutput.layerPresenter(presenter),
+  TerminalCapabilities.layer,
+  // What drivers log is said by the errors too.
+  Layer.succeed(References.MinimumLogLevel, "None"),
+  Logger.layer([])
+)
+
+/**
+ * Runs the CLI and returns its exit code.
+ */
+export const run = (
+  args: ReadonlyArray<string>,
+  version: string
+): Effect.Effect<number, never, Store.Store | Command.Environment> =>
+  Command.runWith(command, { version })(args).pipe(
+    Effect.as(Failure.exitCodes.done.code),
+    Effect.catch((error) => {
+      if (error._tag !== "Failure") {
+        // Errors of the command line are shown already.
+        return Effect.succeed(Failure.exitCodes.usage.code)
+      }
+      const exitCode = Failure.exitCodes[error.kind].code
+      const { message } = error
+      return Effect.as(
+        args.includes("--json")
+          ? Console.error(
+              Explain.withoutCredentials(Print.jsonText(Fleet.Failed, { error: { exitCode, message } }, "line"))
+            )
+          : complain(message),
+        exitCode
+      )
+    }),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.as(
+            complain(`unexpected error: ${Explain.oneLine(String(Cause.squash(cause)))}`),
+            Failure.exitCodes.failed.code
+          )
+    ),
+    Effect.provide(layer)
+  )

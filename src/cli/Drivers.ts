@@ -1,0 +1,157 @@
+/**
+ * The stores that the CLI knows, each with its driver, which is loaded when it
+ * is needed.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { hasProperty } from "effect/Predicate"
+import * as Scope from "effect/Scope"
+import * as CircuitMigration from "../CircuitMigration.ts"
+import * as CircuitTable from "../CircuitTable.ts"
+import * as CircuitTableRedis from "../CircuitTableRedis.ts"
+import * as CircuitTableSql from "../CircuitTableSql.ts"
+import * as StoreConfig from "../StoreConfig.ts"
+import * as Explain from "./Explain.ts"
+import * as Failure from "./Failure.ts"
+import * as Settings from "./Settings.ts"
+import * as Store from "./Store.ts"
+
+/** How long an operation on the table may take. */
+const timeout = "10 seconds"
+/** How long `setup` may take, which waits for others that do the same. */
+const setupTimeout = "2 minutes"
+/** How long to wait for a connection. */
+const connectTimeout = "5 seconds"
+/** How long to wait for a connection to close. */
+const closeTimeout = "1 second"
+
+/**
+ * Loads a driver, and says what to install where it is missing.
+ */
+const load = <A>(packages: ReadonlyArray<string>, load: () => Promise<A>): Effect.Effect<A, Failure.Failure> =>
+  Effect.tryPromise({
+    try: load,
+    catch: (error) =>
+      Failure.failed(
+        hasProperty(error, "code") && error.code === "ERR_MODULE_NOT_FOUND"
+          ? `this store needs ${packages.join(" and ")}: npm install ${packages.join(" ")}`
+          : `${packages.join(" and ")} cannot be loaded: ${Explain.oneLine(String(error))}`
+      )
+  })
+
+const bounded = <A, R>(operation: Effect.Effect<A, CircuitTable.TableError, R>) =>
+  Effect.timeoutOrElse(operation, {
+    duration: timeout,
+    orElse: () => Effect.fail(new CircuitTable.TableError({ message: `no answer within ${timeout}` }))
+  })
+
+const boundedTable = (table: CircuitTable.CircuitTable): CircuitTable.CircuitTable => ({
+  ...table,
+  read: (resourceKeys) => bounded(table.read(resourceKeys)),
+  changes: (since) => bounded(table.changes(since)),
+  write: (draft, expected) => bounded(table.write(draft, expected))
+})
+
+/**
+ * Builds a client, until the scope closes.
+ *
+ * A server that hangs would let a client wait as it closes, too.
+ */
+const connect = <A, E>(target: Store.Target, table: string, client: Layer.Layer<A, E>) =>
+  Effect.gen(function* () {
+    const own = yield* Effect.acquireRelease(Scope.make(), (own, exit) =>
+      Effect.forkDetach(Scope.close(own, exit), { startImmediately: true }).pipe(
+        Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), closeTimeout))
+      )
+    )
+    const building = yield* Effect.forkDetach(Layer.buildWithScope(client, own), { startImmediately: true })
+    return yield* Fiber.join(building).pipe(
+      Effect.timeoutOrElse({
+        duration: timeout,
+        orElse: () => Effect.fail({ message: `no answer within ${timeout}` })
+      }),
+      Effect.mapError((error) => Failure.failed(Explain.explain(error, target, table)))
+    )
+  })
+
+const postgres = (target: Store.Target, where: StoreConfig.Postgres, table: string) =>
+  Effect.gen(function* () {
+    const PgClient = yield* load(["@effect/sql-pg"], () => import("@effect/sql-pg/PgClient"))
+    const options = StoreConfig.pgOptions(where)
+    return yield* connect(
+      target,
+      table,
+      PgClient.layer({
+        ...options,
+        connectTimeout: options.connectTimeout ?? connectTimeout,
+        applicationName: options.applicationName ?? "resilience",
+        maxConnections: 3
+      })
+    )
+  })
+
+const redis = (target: Store.Target, where: StoreConfig.Redis, prefix: string) =>
+  Effect.gen(function* () {
+    const NodeRedis = yield* load(["@effect/platform-node", "redis"], () => import("@effect/platform-node/NodeRedis"))
+    const { socket, ...options } = StoreConfig.redisOptions(where)
+    return yield* connect(
+      target,
+      prefix,
+      NodeRedis.layer({ ...options, socket: { ...socket, connectTimeout: Duration.toMillis(connectTimeout) } })
+    )
+  })
+
+const open: Store.Store["Service"]["open"] = (target) =>
+  Settings.checked(
+    Effect.gen(function* () {
+      const { namespace, table: named, where } = target
+      const name =
+        named ?? (where._tag === "Postgres" ? CircuitMigration.defaults.table : CircuitTableRedis.defaults.prefix)
+      const table =
+        where._tag === "Postgres"
+          ? yield* Effect.provideContext(
+              CircuitTableSql.make({ namespace, table: named }),
+              yield* postgres(target, where, name)
+            )
+          : yield* Effect.provideContext(
+              CircuitTableRedis.make({ namespace, prefix: named }),
+              yield* redis(target, where, name)
+            )
+      return {
+        table: boundedTable(table),
+        explain: (error: CircuitTable.TableError) => Failure.failed(Explain.explain(error, target, name))
+      }
+    })
+  )
+
+const setup: Store.Store["Service"]["setup"] = (target) =>
+  Settings.checked(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { table: named, where } = target
+        if (where._tag === "Redis") return "current"
+        const name = named ?? CircuitMigration.defaults.table
+        const client = yield* postgres(target, where, name)
+        return yield* CircuitMigration.apply({ table: named }).pipe(
+          Effect.provideContext(client),
+          Effect.timeoutOrElse({
+            duration: setupTimeout,
+            orElse: () => Effect.fail(new CircuitTable.TableError({ message: `no answer within ${setupTimeout}` }))
+          }),
+          Effect.mapError((error) => Failure.failed(Explain.explain(error, target, name)))
+        )
+      })
+    )
+  )
+
+/**
+ * Provides the stores, and the name of the person at the terminal.
+ */
+export const layer = (operator: string): Layer.Layer<Store.Store> =>
+  Layer.succeed(Store.Store, {
+    open,
+    setup,
+    operator
+  })

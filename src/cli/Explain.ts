@@ -1,0 +1,95 @@
+/**
+ * Errors of drivers in words: one line for an operator, without secrets.
+ */
+import { hasProperty, isObject } from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import { TableError } from "../CircuitTable.ts"
+import * as StoreConfig from "../StoreConfig.ts"
+import * as Print from "./Print.ts"
+import type * as Store from "./Store.ts"
+
+const unreachable: { readonly [code: string]: string } = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EPIPE: "connection closed",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host's name cannot be looked up",
+  ETIMEDOUT: "connection timed out",
+  EHOSTUNREACH: "no way to that host",
+  ENETUNREACH: "no way to that network",
+  ENOENT: "no such socket",
+  EACCES: "no permission to use that socket"
+}
+
+/**
+ * Returns what went wrong, in one line.
+ */
+export const explain = (error: unknown, target: Store.Target, table: string): string => {
+  const { where } = target
+  const at = StoreConfig.describe(where)
+  const chain = causes(error)
+  const codes = chain.flatMap((each) => (hasProperty(each, "code") && typeof each.code === "string" ? [each.code] : []))
+  const messages = chain.flatMap((each) =>
+    hasProperty(each, "message") && typeof each.message === "string" ? [each.message] : []
+  )
+  const says = (pattern: RegExp) => messages.some((message) => pattern.test(message))
+  const has = (...some: ReadonlyArray<string>) => some.some((code) => codes.includes(code))
+  const user = where.username === undefined ? "" : ` for user ${Print.safe(where.username)}`
+
+  if (has("28P01", "28000") || says(/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)\b/)) {
+    return `login refused${user}: ${at}`
+  }
+  if (has("3D000")) return `there is no database ${Print.safe(String(where.database ?? where.username ?? ""))}: ${at}`
+  if (says(/DB index is out of range/)) return `there is no database ${where.database ?? 0}: ${at}`
+  if (has("42P01")) return `there is no table ${Print.safe(table)}: run "resilience setup" (${at})`
+  if (has("3F000")) return `there is no schema for table ${Print.safe(table)} (${at})`
+  if (has("42501") || says(/^NOPERM\b/)) return `permission denied${user} (${at})`
+  if (has("53300")) return `too many connections (${at})`
+  if (has("57P03", "57P01") || says(/^LOADING\b/)) return `the server is starting or stopping (${at})`
+  // Some drivers keep the code in the message only.
+  const code = Object.keys(unreachable).find((each) => codes.includes(each) || says(new RegExp(`\\b${each}\\b`)))
+  if (code !== undefined) return `cannot reach ${at}: ${unreachable[code] ?? code}`
+  if (says(/certificate|self.signed|altname/i) || codes.some((each) => /CERT|TLS|SSL/.test(each))) {
+    return `the TLS connection was refused: ${scrub(messages.at(-1) ?? "no reason given", where)} (${at})`
+  }
+  if (says(/timed? ?out|no answer within/i)) return `no answer in time: ${at}`
+  if (says(/connection (is )?closed|socket closed/i)) return `cannot reach ${at}: connection closed`
+  // The innermost message is the database's own, where nobody found better words.
+  const said = error instanceof TableError ? error.message : messages.at(-1)
+  return `${scrub(said ?? "it failed", where)} (${at})`
+}
+
+/** Returns an error and what it was caused by, outermost first. */
+const causes = (error: unknown): ReadonlyArray<unknown> => {
+  const found: Array<unknown> = []
+  const visit = (each: unknown) => {
+    if (!isObject(each) || found.includes(each) || found.length > 20) return
+    found.push(each)
+    if (hasProperty(each, "reason")) visit(each.reason)
+    if (hasProperty(each, "cause")) visit(each.cause)
+    if (hasProperty(each, "errors") && Array.isArray(each.errors)) each.errors.forEach(visit)
+  }
+  visit(error)
+  return found
+}
+
+const scrub = (text: string, where: Store.Target["where"]): string => {
+  const password = where.password === undefined ? undefined : Redacted.value(where.password)
+  const known = [where.host, where.username, where.database].map(String)
+  // A password that is also a name is in the open anyway, and its absence would tell.
+  const secrets = password === undefined || known.includes(password) ? [] : [password, encodeURIComponent(password)]
+  // Redis repeats commands that it does not know, and some hold passwords.
+  const said = text.replace(/,? with args beginning with[^]*$/, "")
+  return oneLine(secrets.reduce((line, secret) => line.replaceAll(secret, "***"), said))
+}
+
+/**
+ * Returns a text in one line, with the credentials of URLs left out.
+ */
+export const oneLine = (text: string): string => Print.safe(withoutCredentials(text).split("\n", 1)[0]?.trim() ?? "")
+
+/**
+ * Returns a text with the credentials of URLs left out.
+ */
+export const withoutCredentials = (text: string): string =>
+  text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, "$1***@")

@@ -1,0 +1,242 @@
+/**
+ * What the CLI says of circuits: as data, and as a table.
+ */
+import * as Schema from "effect/Schema"
+import * as CircuitState from "../CircuitState.ts"
+import * as CircuitTable from "../CircuitTable.ts"
+import * as Print from "./Print.ts"
+
+const Time = Schema.NullOr(Schema.String)
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+const describe = <S extends Schema.Top>(schema: S, description: string) => schema.annotate({ description })
+
+/**
+ * State of a circuit as the table names it, and `UNREADABLE` for a row that
+ * counts as closed because nobody can read it.
+ */
+export const State = Schema.Literals(["CLOSED", "OPEN", "HALF_OPEN", "HELD_OPEN", "HELD_CLOSED", "UNREADABLE"])
+
+/**
+ * Schema of a circuit. Times are ISO 8601, `null` where there is none.
+ */
+export const Circuit = Schema.Struct({
+  circuit: describe(Schema.String, "name as commands take it: the breaker's, then `:` and the key where there is one"),
+  name: describe(Schema.String, "name of the breaker"),
+  key: describe(Schema.NullOr(Schema.String), "key of the circuit"),
+  state: describe(State, "state in the table"),
+  since: describe(Time, "when that state began"),
+  failures: describe(Count, "failures that opened the circuit, or failed probes where it is half open"),
+  openings: describe(Count, "openings since the count began again"),
+  reason: describe(Schema.NullOr(Schema.String), "why it opened, or why it is held"),
+  nextProbe: describe(Time, "when the next call may be admitted"),
+  probing: describe(Count, "probes under way"),
+  voters: describe(
+    Schema.Array(Schema.String),
+    "instances that vote to open it, where it takes several, and are open themselves"
+  ),
+  heldBy: describe(Schema.NullOr(Schema.String), "who holds it"),
+  heldUntil: describe(Time, "when the hold ends by itself"),
+  changedAt: describe(Time, "when the row was written"),
+  changedBy: describe(Schema.String, "instance or operator that wrote the row")
+})
+
+/**
+ * Circuit as the CLI prints it.
+ */
+export interface Circuit extends Schema.Schema.Type<typeof Circuit> {}
+
+/**
+ * Schema of what `status --json` prints.
+ */
+export const Status = Schema.Struct({
+  namespace: describe(Schema.String, "namespace of the circuits"),
+  at: describe(Time, "the table's time"),
+  circuits: describe(Schema.Array(Circuit), "circuits, by name")
+})
+
+/**
+ * Schema of a line of `watch --json`.
+ */
+export const Sighting = Schema.Struct({
+  at: describe(Time, "the table's time"),
+  change: describe(
+    Schema.Literals(["present", "added", "changed", "removed"]),
+    "`present` for what was there when watching began"
+  ),
+  circuit: describe(Circuit, "the circuit, as it was last seen where it was removed")
+})
+
+/**
+ * Schema of what the commands that change circuits print with `--json`.
+ */
+export const Changes = Schema.Struct({
+  namespace: describe(Schema.String, "namespace of the circuits"),
+  action: describe(Schema.Literals(["hold-open", "hold-closed", "release", "reset"]), "what was asked for"),
+  changes: describe(
+    Schema.Array(
+      Schema.Struct({
+        changed: describe(Schema.Boolean, "whether the row was written"),
+        before: describe(Circuit, "the circuit before"),
+        after: describe(Circuit, "the circuit after")
+      })
+    ),
+    "every circuit that the name stands for"
+  )
+})
+
+/**
+ * Schema of what `setup --json` prints.
+ */
+export const Setup = Schema.Struct({
+  target: describe(Schema.String, "where circuits are shared, in words"),
+  type: describe(Schema.Literals(["postgres", "redis", "none"]), "kind of store"),
+  host: describe(Schema.NullOr(Schema.String), "host, or folder of the socket"),
+  port: describe(Schema.NullOr(Schema.Int), "port"),
+  database: describe(Schema.NullOr(Schema.String), "database"),
+  user: describe(Schema.NullOr(Schema.String), "user"),
+  table: describe(Schema.NullOr(Schema.String), "table"),
+  statements: describe(Schema.Array(Schema.String), "SQL"),
+  outcome: describe(
+    Schema.Literals(["shown", "created", "updated", "current", "nothing"]),
+    "`shown` for a dry run, `current` where all was there, `nothing` where the store needs no setup"
+  )
+})
+
+/**
+ * Schema of what goes to the standard error with `--json` where a command fails.
+ */
+export const Failed = Schema.Struct({
+  error: Schema.Struct({
+    exitCode: describe(Schema.Int, "exit code"),
+    message: describe(Schema.String, "what failed")
+  })
+})
+
+/**
+ * Returns what a row says, at the table's time.
+ */
+export const circuit = (row: CircuitTable.Row, now: number): Circuit => {
+  const entry = CircuitTable.decode(row.data)
+  return described(row, entry?.state, now)
+}
+
+/**
+ * Returns what a row says with a state, at the table's time. Without one it
+ * cannot be read.
+ */
+export const described = (
+  row: Pick<CircuitTable.Row, "resourceKey" | "updatedAt" | "updatedBy">,
+  read: CircuitState.CircuitState | undefined,
+  now: number
+): Circuit => {
+  const state = read ?? CircuitState.initial
+  const { key, name } = CircuitTable.parseResourceKey(row.resourceKey)
+  const held = CircuitState.isHeld(state) ? state : undefined
+  const reason = state._tag === "Closed" ? undefined : state.reason
+  return {
+    circuit: row.resourceKey,
+    name,
+    key: key ?? null,
+    state: read === undefined ? "UNREADABLE" : states[read._tag],
+    since: state.since === 0 ? null : (Print.iso(state.since) ?? null),
+    failures: state._tag === "Open" || state._tag === "HalfOpen" ? (state.failures ?? 0) : 0,
+    openings: CircuitState.isHeld(state) ? 0 : state.openings,
+    reason: reason ?? null,
+    nextProbe: Print.iso(nextProbe(state, now)) ?? null,
+    probing: state._tag === "HalfOpen" ? CircuitState.liveLeases(state, now).length : 0,
+    voters: state._tag === "Closed" ? (state.votes ?? []).map(({ by }) => by) : [],
+    heldBy: held?.by ?? null,
+    heldUntil: Print.iso(held?.until) ?? null,
+    changedAt: Print.iso(row.updatedAt) ?? null,
+    changedBy: row.updatedBy
+  }
+}
+
+const states = {
+  Closed: "CLOSED",
+  Open: "OPEN",
+  HalfOpen: "HALF_OPEN",
+  HeldOpen: "HELD_OPEN",
+  HeldClosed: "HELD_CLOSED"
+} as const
+
+const nextProbe = (state: CircuitState.CircuitState, now: number): number | undefined => {
+  if (state._tag === "Open") return CircuitState.openUntil(state)
+  if (state._tag === "HeldOpen") return state.until
+  return state._tag === "HalfOpen" && state.notBefore > now ? state.notBefore : undefined
+}
+
+/**
+ * Returns the lines of a table of circuits that is no wider than `columns`.
+ */
+export const table = (circuits: ReadonlyArray<Circuit>, now: number, columns: number): ReadonlyArray<string> =>
+  Print.table(
+    [
+      { title: "CIRCUIT" },
+      { title: "STATE" },
+      { title: "SINCE" },
+      { title: "FAILURES", align: "right" },
+      { title: "NEXT PROBE" },
+      { title: "CHANGED BY" }
+    ],
+    circuits.map((circuit) => ({ cells: cells(circuit, now), notes: notes(circuit, now) })),
+    columns
+  )
+
+const cells = (circuit: Circuit, now: number): ReadonlyArray<string> => [
+  Print.safe(circuit.circuit),
+  circuit.state.replace("_", " "),
+  circuit.since === null ? "-" : Print.ago(Print.millis(circuit.since), now),
+  circuit.failures === 0 ? "-" : String(circuit.failures),
+  probe(circuit, now),
+  Print.safe(circuit.changedBy)
+]
+
+const probe = (circuit: Circuit, now: number): string => {
+  if (circuit.probing > 0) return `${circuit.probing} running`
+  if (circuit.nextProbe !== null) return Print.until(Print.millis(circuit.nextProbe), now)
+  return circuit.state === "HALF_OPEN" ? "now" : "-"
+}
+
+const notes = (circuit: Circuit, now: number): ReadonlyArray<string> => {
+  if (circuit.state === "UNREADABLE")
+    return ["the row cannot be read: it counts as closed and is healed by the next write"]
+  const why = circuit.reason === null ? "" : `: ${Print.safe(circuit.reason)}`
+  if (circuit.state === "HELD_OPEN" || circuit.state === "HELD_CLOSED") {
+    const by = circuit.heldBy === null ? "" : ` by ${Print.safe(circuit.heldBy)}`
+    const end = circuit.heldUntil === null ? undefined : Print.millis(circuit.heldUntil)
+    const until =
+      end === undefined ? ", until released" : end <= now ? ", which is over" : `, ends ${Print.until(end, now)}`
+    return [`held${by}${until}${why}`]
+  }
+  if (circuit.voters.length > 0)
+    return [`open only in those that vote to open it: ${circuit.voters.map(Print.safe).join(", ")}`]
+  return circuit.reason === null ? [] : [`opened${why}`]
+}
+
+/**
+ * Returns a circuit in one line.
+ */
+export const line = (circuit: Circuit, now: number): string => {
+  const next = probe(circuit, now)
+  return [
+    circuit.state.replace("_", " "),
+    ...(circuit.failures === 0 ? [] : [`${circuit.failures} failures`]),
+    ...(next === "-" ? [] : [circuit.probing > 0 ? `probes ${next}` : `next probe ${next}`]),
+    ...notes(circuit, now),
+    `changed by ${Print.safe(circuit.changedBy)}`
+  ].join(", ")
+}
+
+/**
+ * Returns how many circuits there are, and in which states.
+ */
+export const summary = (circuits: ReadonlyArray<Circuit>): string => {
+  const counts = State.literals.flatMap((state) => {
+    const count = circuits.filter((circuit) => circuit.state === state).length
+    return count === 0 ? [] : [`${count} ${state.toLowerCase().replace("_", " ")}`]
+  })
+  const all = `${circuits.length} ${circuits.length === 1 ? "circuit" : "circuits"}`
+  return counts.length === 0 ? all : `${all}: ${counts.join(", ")}`
+}

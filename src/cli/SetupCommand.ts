@@ -1,0 +1,108 @@
+/**
+ * `resilience setup`: makes the table of circuits.
+ */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Prompt from "effect/cli/Prompt"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stdio from "effect/Stdio"
+import * as CircuitMigration from "../CircuitMigration.ts"
+import * as StoreConfig from "../StoreConfig.ts"
+import * as Failure from "./Failure.ts"
+import * as Fleet from "./Fleet.ts"
+import * as Print from "./Print.ts"
+import * as Settings from "./Settings.ts"
+import * as Store from "./Store.ts"
+
+const said = {
+  created: "Created the table.",
+  updated: "Updated the table, which was of an older version.",
+  current: "The table is already current: nothing changed."
+} as const
+
+/**
+ * Makes the table of circuits, or brings it up to date.
+ */
+export const command = Command.make(
+  "setup",
+  {
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Show what would be run, and connect to nothing"),
+      Flag.withoutNegation,
+      Flag.withDefault(false)
+    ),
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withAlias("y"),
+      Flag.withDescription("Do not ask"),
+      Flag.withoutNegation,
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* ({ dryRun, yes }) {
+    const store = yield* Store.Store
+    const json = yield* Settings.Json
+    const config = yield* Settings.config
+    const { where } = config
+    const table = config.table ?? CircuitMigration.defaults.table
+    const steps =
+      where._tag === "Redis" ? [] : yield* Settings.checked(Effect.sync(() => CircuitMigration.steps("pg", config)))
+    const report = (outcome: (typeof Fleet.Setup.Type)["outcome"]) =>
+      Print.json(
+        Fleet.Setup,
+        {
+          target: StoreConfig.describe(where),
+          type: where._tag === "Postgres" ? "postgres" : where._tag === "Redis" ? "redis" : "none",
+          host: where._tag === "None" ? null : where.host,
+          port: where._tag === "None" ? null : where.port,
+          database: where._tag === "None" || where.database === undefined ? null : String(where.database),
+          user: where._tag === "None" ? null : (where.username ?? null),
+          table: where._tag === "Redis" ? null : table,
+          statements: steps.flatMap(({ statements }) => statements),
+          outcome
+        },
+        "lines"
+      )
+    if (!json) yield* Console.log(target(where, table).join("\n"))
+    if (where._tag === "Redis") {
+      return yield* json ? report("nothing") : Console.log("\nNothing to set up: Redis needs no table.")
+    }
+    if (!json) yield* Console.log(`\n${CircuitMigration.show(steps)}\n`)
+    if (dryRun) return yield* json ? report("shown") : Console.log("Dry run: connected to nothing, changed nothing.")
+    if (where._tag === "None") return yield* Settings.nowhere
+    if (!yes) yield* ask(json, table)
+    const outcome = yield* store.setup({ ...config, where })
+    yield* json ? report(outcome) : Console.log(said[outcome])
+  })
+).pipe(
+  Command.withDescription("Make the table of circuits in PostgreSQL, or bring it up to date"),
+  Command.withExamples([
+    { command: "resilience setup --dry-run", description: "Show the SQL and the target" },
+    { command: "resilience setup", description: "Show them, ask, and run the SQL" },
+    { command: "resilience setup --yes --json", description: "In a pipeline" }
+  ])
+)
+
+const target = (where: StoreConfig.Where, table: string): ReadonlyArray<string> => {
+  if (where._tag === "None") return ["Store     none is configured", `Table     ${Print.safe(table)}`]
+  const lines = [
+    ["Store", where._tag === "Postgres" ? "PostgreSQL" : "Redis"],
+    ["Host", where.host],
+    ["Port", String(where.port)],
+    ["Database", where.database === undefined ? "the server's default" : String(where.database)],
+    ["User", where.username ?? "the driver's default"],
+    ["TLS", where.tls],
+    ...(where._tag === "Postgres" ? [["Table", table]] : [])
+  ]
+  return lines.map(([name = "", value = ""]) => `${name.padEnd(10)}${Print.safe(value)}`)
+}
+
+const ask = Effect.fnUntraced(function* (json: boolean, table: string) {
+  if (json) return yield* Failure.usage("setup --json does not ask: add --yes or --dry-run")
+  const { stdinIsTerminal, stdoutIsTerminal } = yield* Stdio.Stdio
+  if (!(yield* stdinIsTerminal) || !(yield* stdoutIsTerminal)) {
+    return yield* Failure.failed("there is no terminal to ask on: add --yes to run it, or --dry-run to look only")
+  }
+  const agreed = yield* Prompt.run(Prompt.Confirm({ message: `Run this for table ${Print.safe(table)}?` }))
+  if (!agreed) return yield* Failure.failed("not run: nothing changed")
+})

@@ -1,0 +1,37 @@
+/**
+ * The program `resilience`, given its platform.
+ */
+import type * as Command from "effect/cli/Command"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Cli from "./Cli.ts"
+import * as Drivers from "./Drivers.ts"
+
+class ExitCode extends Data.TaggedError("ExitCode")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+}
+
+/**
+ * Runs the program to its end.
+ */
+export const main = (options: {
+  readonly args: ReadonlyArray<string>
+  readonly version: string
+  /** Name of the person at the terminal. */
+  readonly operator: string
+  readonly services: Layer.Layer<Command.Environment>
+  readonly runMain: (
+    effect: Effect.Effect<void, ExitCode>,
+    options: { readonly disableErrorReporting: boolean }
+  ) => void
+}): void =>
+  options.runMain(
+    Cli.run(options.args, options.version).pipe(
+      Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(new ExitCode({ code })))),
+      Effect.provide(Layer.merge(Drivers.layer(options.operator), options.services))
+    ),
+    // The program has said what failed.
+    { disableErrorReporting: true }
+  )

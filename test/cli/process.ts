@@ -1,0 +1,45 @@
+/**
+ * Runs the program `resilience` as a process of its own.
+ */
+import { spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
+import { join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../..")
+const main = join(root, "src/cli/main.ts")
+
+export interface Ran {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface Options {
+  readonly env?: Record<string, string> | undefined
+  /** Module that is loaded first. */
+  readonly preload?: string | undefined
+  /** Called once the process runs. */
+  readonly onStart?: (child: ChildProcess, out: () => string) => void
+}
+
+/** Runs it to its end. Nothing of this process's environment gets there but PATH. */
+export const cli = (args: ReadonlyArray<string>, options: Options = {}): Promise<Ran> =>
+  new Promise((resolve, reject) => {
+    const preload = options.preload === undefined ? [] : ["--import", options.preload]
+    const child = spawn(
+      process.execPath,
+      ["--conditions=effect-resilience-source", "--disable-warning=ExperimentalWarning", ...preload, main, ...args],
+      {
+        cwd: root,
+        env: { PATH: process.env["PATH"], ...options.env },
+        stdio: ["ignore", "pipe", "pipe"]
+      }
+    )
+    let out = ""
+    let err = ""
+    child.stdout.on("data", (data) => (out += String(data)))
+    child.stderr.on("data", (data) => (err += String(data)))
+    child.on("error", reject)
+    child.on("close", (code) => resolve({ code, out: out.trimEnd(), err: err.trimEnd() }))
+    options.onStart?.(child, () => out)
+  })

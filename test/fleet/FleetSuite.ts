@@ -1,0 +1,489 @@
+/**
+ * What a fleet of real processes does that shares its circuits, whatever the
+ * store.
+ */
+import { assert, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import type { Scope } from "effect"
+import * as Fleet from "../../fleet/fleet.ts"
+import * as Upstream from "../../fleet/upstream.ts"
+
+const openMillis = 300
+const leaseMillis = 1200
+const holdMillis = 2000
+const rate = 25
+// What workers know of one state differs by less, and two half-open episodes begin further apart.
+const apartMillis = 100
+const trips = 3
+// Nothing here is about what is slow, and a machine may be.
+const callTimeout = 10_000
+const storeTimeout = 10_000
+
+/** A fleet with an upstream of its own. */
+interface App {
+  readonly fleet: Fleet.Fleet
+  readonly upstream: Upstream.Upstream
+}
+
+class Apps extends Context.Service<
+  Apps,
+  {
+    /** Address of the store. */
+    readonly url: string
+    /** Six workers, one probe. */
+    readonly one: App
+    /** Three workers in another namespace, two probes. */
+    readonly two: App
+    readonly namespace: (name: string) => string
+  }
+>()("test/Apps") {}
+
+const options = {
+  trip: { type: "consecutive", failures: trips },
+  openFor: openMillis,
+  halfOpen: { leaseFor: leaseMillis }
+} as const
+
+const appsOf = <E>(server: Effect.Effect<string, E, Scope.Scope>) =>
+  Layer.effect(
+    Apps,
+    Effect.gen(function* () {
+      const url = yield* server
+      const run = `${process.pid}-${Date.now()}`
+      const namespace = (name: string) => `${name}-${run}`
+      const open = Effect.fnUntraced(function* (name: string, more: Omit<Fleet.Options, "upstream" | "store">) {
+        const upstream = yield* Upstream.make({ takesMillis: 20 })
+        const store = { url, namespace: namespace(name), timeout: storeTimeout }
+        const fleet = yield* Fleet.make({ upstream: upstream.url, callTimeout, store, ...more })
+        return { fleet, upstream }
+      })
+      const [one, two] = yield* Effect.all(
+        [
+          open("one", { workers: 6, rate, options }),
+          open("two", {
+            workers: 3,
+            rate: 0,
+            options: { ...options, halfOpen: { probes: 2, successes: 2, leaseFor: leaseMillis } }
+          })
+        ],
+        { concurrency: "unbounded" }
+      )
+      return { url, one, two, namespace }
+    })
+  )
+
+/** The calls of a worker from now on. */
+const counting = (worker: Fleet.Worker) => {
+  const from = worker.intervals().length
+  return () => Fleet.totals(worker.intervals(from))
+}
+
+/** The calls of all workers from now on. */
+const countingAll = (fleet: Fleet.Fleet) => fleet.workers().map(counting)
+
+/** Makes the upstream work, and the circuit closed with clean counts for all of `workers` workers, under traffic. */
+const calm = ({ fleet, upstream }: App, workers = fleet.workers().length) =>
+  Effect.gen(function* () {
+    yield* upstream.become("works")
+    const missing = workers - fleet.workers().length
+    if (missing > 0) yield* fleet.add(missing)
+    for (const worker of fleet.workers()) yield* worker.setRate(rate)
+    yield* first(fleet).reset
+    yield* fleet.untilAll("Closed")
+    const counts = countingAll(fleet)
+    yield* fleet.until("all calls go through", () => counts.every((count) => count().ok >= 3))
+    yield* fleet.untilAll("Closed")
+  })
+
+const first = (fleet: Fleet.Fleet): Fleet.Worker => {
+  const [worker] = fleet.workers()
+  assert.isDefined(worker)
+  return worker
+}
+
+/** Changes since a time, by worker. */
+const changesSince = (fleet: Fleet.Fleet, since: number) => fleet.changes().filter(({ at }) => at >= since)
+
+/** Asserts that the first state of a kind that each worker came to is one for all. */
+const sameState = (fleet: Fleet.Fleet, since: number, tag: string) => {
+  const begins = fleet.workers().flatMap(({ name }) => {
+    const change = changesSince(fleet, since).find(({ to, worker }) => worker === name && to._tag === tag)
+    return change === undefined ? [] : [change.to.since]
+  })
+  assert.lengthOf(begins, fleet.workers().length)
+  assert.isBelow(Math.max(...begins) - Math.min(...begins), apartMillis, story(fleet, since))
+}
+
+/** The half-open episodes after so many hits. */
+const episodes = ({ upstream }: App, mark: number) => Upstream.episodes(upstream.hits(mark), apartMillis)
+
+/** Changes since a time as text, for what a test says where it fails. */
+const story = (fleet: Fleet.Fleet, since: number): string =>
+  changesSince(fleet, since)
+    .map(({ at, from, to, worker }) => {
+      const reason = "reason" in to && to.reason !== undefined ? ` (${to.reason})` : ""
+      return `${(at - since).toFixed(0)} ${worker} ${from._tag} ${from.generation} -> ${to._tag} ${to.generation}${reason}`
+    })
+    .concat(
+      fleet.workers().flatMap((worker) => {
+        const { errors, lastError } = worker.store()
+        return errors > 0 ? [`${worker.name} ${errors} errors of the store: ${lastError}`] : []
+      })
+    )
+    .join("\n")
+
+/** Whether every worker that runs came to a state since a time. */
+const allCameTo = (fleet: Fleet.Fleet, tag: string, since: number): boolean => {
+  const came = new Set(changesSince(fleet, since).flatMap(({ to, worker }) => (to._tag === tag ? [worker] : [])))
+  return fleet.workers().every(({ name }) => came.has(name))
+}
+
+/** Lets the upstream fail until the circuit is open for all. */
+const broken = ({ fleet, upstream }: App) =>
+  Effect.gen(function* () {
+    const since = Fleet.wallMillis()
+    yield* upstream.become("fails")
+    yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
+    // Requests that were under way when their worker heard of it have arrived.
+    const refusing = countingAll(fleet)
+    yield* fleet.until("all refuse", () => refusing.every((count) => count().refused >= 3))
+  })
+
+/** Describes the fleet of a store. `server` starts it and returns its address. */
+export const suite = <E>(name: string, server: Effect.Effect<string, E, Scope.Scope>): void =>
+  layer(appsOf(server), { excludeTestServices: true, timeout: "2 minutes" })(name, (it) => {
+    const timeout = 60_000
+
+    it.effect(
+      "one worker trips, and all refuse, for the same reason",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          const [tripping, ...others] = fleet.workers()
+          assert.isDefined(tripping)
+          yield* tripping.setRate(0)
+          const since = Fleet.wallMillis()
+          const counts = others.map(counting)
+          assert.deepStrictEqual(
+            yield* tripping.fails(trips),
+            Array.from({ length: trips }, () => "failed")
+          )
+          yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
+          yield* upstream.become("fails")
+          yield* fleet.until("all others refuse", () => counts.every((count) => count().refused >= 3))
+          const opened = new Map(
+            changesSince(fleet, since)
+              .filter(({ to }) => to._tag === "Open")
+              .reverse()
+              .map((change) => [change.worker, change])
+          )
+          assert.strictEqual(opened.size, 6)
+          sameState(fleet, since, "Open")
+          for (const { to } of opened.values()) {
+            assert.match(to._tag === "Open" ? to.reason : "", /told to fail/)
+          }
+        }),
+      timeout
+    )
+
+    it.effect(
+      "at most one call reaches the upstream in each half-open episode, and recovery reaches all",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          yield* broken(one)
+          const mark = upstream.count()
+          const refused = countingAll(fleet)
+          yield* fleet.until("five episodes", () => episodes(one, mark).length >= 5)
+          const hits = upstream.hits(mark)
+          assert.deepStrictEqual(
+            hits.filter(({ state }) => state !== "HalfOpen"),
+            [],
+            "only probes arrive"
+          )
+          for (const [, probes] of episodes(one, mark)) assert.lengthOf(probes, 1)
+          // The upstream alone: the open time is between any two of its probes.
+          assert.strictEqual(Upstream.mostWithin(hits, openMillis - 5), 1)
+          assert.isAbove(Math.min(...refused.map((count) => count().refused)), 0)
+
+          const since = Fleet.wallMillis()
+          yield* upstream.become("works")
+          yield* fleet.until("all closed", () => allCameTo(fleet, "Closed", since))
+          const working = countingAll(fleet)
+          yield* fleet.until("all calls go through", () => working.every((count) => count().ok >= 3))
+          const all = episodes(one, mark)
+          for (const [, probes] of all) assert.lengthOf(probes, 1)
+          const last = changesSince(fleet, since).find(({ to }) => to._tag === "Closed")
+          assert.approximately(all.at(-1)?.[0] ?? 0, last?.from.since ?? 0, apartMillis, "a probe closed the circuit")
+        }),
+      timeout
+    )
+
+    it.effect(
+      "with two probes, at most two calls reach the upstream in each half-open episode, and two do",
+      () =>
+        Effect.gen(function* () {
+          const { two } = yield* Apps
+          const { fleet, upstream } = two
+          yield* calm(two)
+          yield* broken(two)
+          const mark = upstream.count()
+          const probes = () => episodes(two, mark).map(([, all]) => all.length)
+          yield* fleet.until("five episodes, one with two probes", () => probes().length >= 5 && probes().includes(2))
+          const hits = upstream.hits(mark)
+          assert.deepStrictEqual(
+            hits.filter(({ state }) => state !== "HalfOpen"),
+            []
+          )
+          assert.strictEqual(Math.max(...probes()), 2)
+          assert.strictEqual(Upstream.mostWithin(hits, openMillis - 5), 2)
+          yield* upstream.become("works")
+          yield* fleet.untilAll("Closed")
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a hold open reaches all with its author and reason, stops all calls, and ends for all by its release",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          const [a, b] = fleet.workers()
+          yield* a!.holdOpen({ by: "ops", reason: "maintenance" })
+          yield* fleet.untilAll("HeldOpen")
+          for (const worker of fleet.workers()) {
+            assert.deepInclude(worker.state(), { by: "ops", reason: "maintenance" })
+          }
+          const settled = countingAll(fleet)
+          yield* fleet.until("all refuse", () => settled.every((count) => count().refused >= 3))
+          const mark = upstream.count()
+          const held = countingAll(fleet)
+          yield* fleet.until("all refuse", () => held.every((count) => count().refused >= 10))
+          assert.strictEqual(upstream.count(), mark)
+          yield* b!.release
+          yield* fleet.untilAll("Closed")
+          const released = countingAll(fleet)
+          yield* fleet.until("all calls go through", () => released.every((count) => count().ok >= 3))
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a hold closed reaches all and lets failing calls through, until it ends by itself for all",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          const since = Fleet.wallMillis()
+          yield* first(fleet).holdClosed({ forMillis: holdMillis, by: "ops" })
+          yield* fleet.untilAll("HeldClosed")
+          yield* upstream.become("fails")
+          const held = countingAll(fleet)
+          yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
+          for (const [i, worker] of fleet.workers().entries()) {
+            const tags = worker.changes().flatMap(({ at, to }) => (at >= since ? [to._tag] : []))
+            assert.deepStrictEqual(tags.slice(0, 3), ["HeldClosed", "Closed", "Open"], worker.name)
+            // More than trip a circuit that is not held.
+            assert.isAbove(held[i]!().failed, 2 * trips, worker.name)
+          }
+          const { first: ended } = Fleet.spread(changesSince(fleet, since), "Closed")
+          assert.isAtLeast(ended - since, holdMillis)
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a reset reaches all",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          yield* first(fleet).holdOpen()
+          yield* fleet.untilAll("HeldOpen")
+          const since = Fleet.wallMillis()
+          yield* fleet.workers().at(-1)!.reset
+          yield* fleet.until("all closed", () => allCameTo(fleet, "Closed", since))
+          sameState(fleet, since, "Closed")
+          const mark = upstream.count()
+          yield* fleet.until("calls go through", () => upstream.count() >= mark + 20)
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a worker that is killed in the middle of its probe keeps its permit until its lease ends, and no longer",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          yield* broken(one)
+          for (const worker of fleet.workers()) yield* worker.hangProbe(true)
+          const since = Fleet.wallMillis()
+          yield* upstream.become("works")
+          const prober = () => fleet.workers().find((worker) => worker.probing().length > 0)
+          yield* fleet.until("a probe hangs", () => prober() !== undefined)
+          const victim = prober()
+          assert.isDefined(victim)
+          yield* victim.kill
+          for (const worker of fleet.workers()) yield* worker.hangProbe(false)
+          assert.isFalse(victim.isAlive())
+          assert.lengthOf(fleet.workers(), 5)
+          yield* fleet.untilAll("Closed")
+          const { since: began } = victim.probing()[0]!
+          const probes = upstream
+            .hits()
+            .filter((hit) => hit.state === "HalfOpen" && Math.abs(hit.since - began) < apartMillis)
+          // That of the victim, and the one that took its place.
+          assert.lengthOf(probes, 2, story(fleet, since))
+          assert.strictEqual(probes[0]!.worker, victim.name)
+          assert.notStrictEqual(probes[1]!.worker, victim.name)
+          // Less what the first request was under way.
+          assert.isAtLeast(probes[1]!.at - probes[0]!.at, leaseMillis - 250)
+          const counts = countingAll(fleet)
+          yield* fleet.until("all calls go through", () => counts.every((count) => count().ok >= 3))
+          yield* fleet.add(1)
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a worker that starts while the circuit is held or open adopts that with its first read, and calls no more",
+      () =>
+        Effect.gen(function* () {
+          const { one } = yield* Apps
+          const { fleet, upstream } = one
+          yield* calm(one)
+          yield* first(fleet).holdOpen({ by: "ops" })
+          yield* fleet.untilAll("HeldOpen")
+          const [late] = yield* fleet.add(1, { rate: 50, prefix: "late" })
+          assert.isDefined(late)
+          const counts = counting(late)
+          yield* fleet.until("the late worker refuses", () => counts().refused >= 20)
+          const [adopted, ...more] = late.changes()
+          assert.deepInclude(adopted?.to, { _tag: "HeldOpen", by: "ops" })
+          assert.lengthOf(more, 0)
+          const early = upstream.hits().filter(({ worker }) => worker === late.name)
+          for (const hit of early) {
+            // It was admitted before the worker knew.
+            assert.strictEqual(hit.state, "Closed")
+            assert.isBelow(hit.at, adopted!.at + 250)
+          }
+          assert.isBelow(early.length, 20)
+          yield* late.stop
+          yield* first(fleet).release
+        }),
+      timeout
+    )
+
+    it.effect(
+      "an app in another namespace neither sees nor feels it",
+      () =>
+        Effect.gen(function* () {
+          const { one, two } = yield* Apps
+          yield* calm(one)
+          yield* calm(two)
+          const since = Fleet.wallMillis()
+          const counts = countingAll(two.fleet)
+          yield* first(one.fleet).holdOpen({ by: "ops" })
+          yield* one.fleet.untilAll("HeldOpen")
+          yield* two.fleet.until("the other app calls", () => counts.every((count) => count().ok >= 10))
+          assert.deepStrictEqual(changesSince(two.fleet, since), [])
+          assert.deepStrictEqual(
+            counts.map((count) => count().refused),
+            [0, 0, 0]
+          )
+          yield* first(two.fleet).holdOpen({ by: "others" })
+          yield* two.fleet.untilAll("HeldOpen")
+          yield* first(one.fleet).release
+          yield* one.fleet.untilAll("Closed")
+          assert.deepInclude(first(two.fleet).state(), { _tag: "HeldOpen", by: "others" })
+          yield* first(two.fleet).release
+          yield* two.fleet.untilAll("Closed")
+        }),
+      timeout
+    )
+
+    it.effect(
+      "with a quorum of three, two failing workers open only themselves, and the third opens all",
+      () =>
+        Effect.gen(function* () {
+          const { namespace, one, url } = yield* Apps
+          const fleet = yield* Fleet.make({
+            upstream: one.upstream.url,
+            store: { url, namespace: namespace("quorum"), timeout: storeTimeout, quorum: 3 },
+            workers: 4,
+            rate: 0,
+            callTimeout,
+            options: { ...options, openFor: "1 minute" }
+          })
+          yield* one.upstream.become("works")
+          const [a, b, c, d] = fleet.workers()
+          const states = () => fleet.workers().map((worker) => worker.state()._tag)
+          yield* d!.setRate(rate)
+          yield* a!.fails(trips)
+          yield* b!.fails(trips)
+          yield* fleet.until("two are open", () =>
+            states()
+              .slice(0, 2)
+              .every((tag) => tag === "Open")
+          )
+          const bystander = counting(d!)
+          yield* fleet.until("the bystander calls", () => bystander().ok >= 10)
+          assert.deepStrictEqual(states(), ["Open", "Open", "Closed", "Closed"])
+          assert.strictEqual(bystander().refused, 0)
+          assert.deepStrictEqual(yield* a!.works(), ["refused"])
+          assert.deepStrictEqual(yield* c!.works(), ["ok"])
+          yield* c!.fails(trips)
+          yield* fleet.untilAll("Open")
+          yield* fleet.until("the bystander refuses", () => bystander().refused >= 5)
+          for (const worker of fleet.workers()) assert.deepStrictEqual(yield* worker.works(), ["refused"])
+        }),
+      timeout
+    )
+
+    it.effect(
+      "a restart of all workers forgets nothing: open stays open, and held stays held",
+      () =>
+        Effect.gen(function* () {
+          const { namespace, one, url } = yield* Apps
+          const fleet = yield* Fleet.make({
+            upstream: one.upstream.url,
+            store: { url, namespace: namespace("restart"), timeout: storeTimeout },
+            workers: 2,
+            rate: 0,
+            callTimeout,
+            options: { ...options, openFor: "1 minute" }
+          })
+          yield* first(fleet).fails(trips)
+          yield* fleet.untilAll("Open")
+          const before = first(fleet).state()
+          yield* fleet.stop
+          assert.lengthOf(fleet.workers(), 0)
+          yield* fleet.add(2)
+          yield* fleet.untilAll("Open")
+          for (const worker of fleet.workers()) {
+            assert.approximately(worker.state().since, before.since, apartMillis)
+            assert.deepStrictEqual(yield* worker.works(), ["refused"])
+          }
+          yield* first(fleet).holdOpen({ by: "ops", reason: "maintenance" })
+          yield* fleet.untilAll("HeldOpen")
+          yield* fleet.stop
+          yield* fleet.add(2)
+          yield* fleet.untilAll("HeldOpen")
+          for (const worker of fleet.workers()) {
+            assert.deepInclude(worker.state(), { by: "ops", reason: "maintenance" })
+            assert.deepStrictEqual(yield* worker.works(), ["refused"])
+          }
+        }),
+      timeout
+    )
+  })
