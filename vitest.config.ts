@@ -4,6 +4,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["effect-resilience-source", "node", "import", "module", "default"] } },
   test: {
     include: ["test/**/*.test.ts"],
+    // Unit tests do not sleep, but ten thousand fibers take their time on a machine that is busy.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // The summary of the tests is the end of the output, without hints on their speed after it.
     experimental: { diagnostics: false },
     typecheck: {

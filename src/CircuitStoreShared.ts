@@ -142,6 +142,7 @@ export const make = (
     const scope = yield* Effect.scope
     const wake = yield* Queue.sliding<void>(1)
     const reachable = yield* Latch.make(true)
+    const unreachable = yield* Latch.make(false)
 
     const replicas = new Map<string, Set<Replica>>()
     const known = new WeakMap<CircuitStore.Cell, Replica>()
@@ -199,6 +200,7 @@ export const make = (
         since = clock.currentTimeMillisUnsafe()
         seen = undefined
         reachable.closeUnsafe()
+        unreachable.openUnsafe()
         return log
           ? annotate(Effect.logWarning(`Circuit store does not answer, circuits go on alone: ${error.message}`))
           : Effect.void
@@ -211,6 +213,7 @@ export const make = (
       away = false
       since = now
       for (const replica of attached()) toRead(replica)
+      unreachable.closeUnsafe()
       reachable.openUnsafe()
       return log ? annotate(Effect.logInfo(`Circuit store answers again, after ${gone} ms`)) : Effect.void
     })
@@ -573,7 +576,10 @@ export const make = (
         const queue = yield* ask(listen)
         for (const replica of attached()) toRead(replica)
         for (;;) {
-          for (const row of yield* Queue.takeAll(queue)) {
+          // A connection that was forgotten on its way says nothing for ever, so none outlives an outage.
+          const rows = yield* Effect.raceFirst(Queue.takeAll(queue), Effect.as(unreachable.await, undefined))
+          if (rows === undefined) return
+          for (const row of rows) {
             for (const replica of replicas.get(row.resourceKey) ?? []) yield* bring(replica, row)
           }
         }
