@@ -111,7 +111,7 @@ export default defineConfig(
   },
   { files: ["bench/**/*.ts"], rules: { "@typescript-eslint/require-await": "off", "local/non-null-reason": "off" } },
   {
-    files: ["bench/**/*.ts", "demo/**/*.ts", "examples/**/*.ts"],
+    files: ["bench/**/*.ts", "demo/**/*.ts", "fleet/**/*.ts", "chaos/**/*.ts", "examples/**/*.ts"],
     rules: {
       "no-restricted-imports": [
         "error",

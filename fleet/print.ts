@@ -69,7 +69,7 @@ const stateWidth = 6
 export const head = (colours: Paint, workers: ReadonlyArray<string>): string =>
   colours.bold(
     [
-      line(["time", "upstream", "calls", "ok", "failed", "refused", "hits"]),
+      line(["time", "phase", "calls", "ok", "failed", "refused", "hits"]),
       ...workers.map((worker) => worker.padEnd(stateWidth))
     ]
       .join("  ")

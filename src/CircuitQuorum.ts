@@ -153,7 +153,11 @@ export const make = (
     )
 
   return {
-    attach: (cell) => store.attach(ballotOf(cell)),
+    attach: (cell) => {
+      const ballot = ballotOf(cell)
+      store.attach(ballot)
+      ballot.adopt()
+    },
     detach: (cell) => store.detach(ballotOf(cell)),
     status: store.status,
     update: (cell, now, step) => {

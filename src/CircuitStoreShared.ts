@@ -18,7 +18,7 @@
  *   next write.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -120,8 +120,36 @@ interface Replica {
  */
 export const make = (
   table: CircuitTable.CircuitTable,
-  options: Options = {}
+  options?: Options
 ): Effect.Effect<CircuitStore.CircuitStore["Service"], never, Scope.Scope> =>
+  Effect.map(begin(table, options), ({ store }) => store)
+
+/**
+ * Provides a store that shares circuits through a table.
+ *
+ * **Details**
+ *
+ * It is there once the rows were read, so that no circuit of a fleet begins
+ * closed, or once `timeout` is over.
+ */
+export const layer = <E, R>(
+  table: Effect.Effect<CircuitTable.CircuitTable, E, R>,
+  options?: Options
+): Layer.Layer<CircuitStore.CircuitStore, E, Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    CircuitStore.CircuitStore,
+    Effect.flatMap(table, (made) => Effect.flatMap(begin(made, options), ({ ready, store }) => Effect.as(ready, store)))
+  )
+
+// `ready` ends with the first answer of the table, or without one after `timeout`.
+const begin = (
+  table: CircuitTable.CircuitTable,
+  options: Options = {}
+): Effect.Effect<
+  { readonly store: CircuitStore.CircuitStore["Service"]; readonly ready: Effect.Effect<void> },
+  never,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     const millis = (option: "timeout" | "pollEvery" | "keepFor" | "sweepEvery" | "voteWindow") =>
       Rules.millis("CircuitStore", option, options[option] ?? defaults[option])
@@ -158,6 +186,10 @@ export const make = (
     let pollAt = since
     let polls = 0
     let seen: number | undefined
+    /** Rows that there were when the store was made, so that circuits of a fleet do not begin closed. */
+    let found: ReadonlyMap<string, CircuitTable.Row> | undefined
+    const ready = yield* Latch.make(false)
+    const reports: Array<Effect.Effect<void>> = []
 
     const attached = () => [...replicas.values()].flatMap((all) => [...all])
 
@@ -305,8 +337,9 @@ export const make = (
       const before = cell.current
       const entry = CircuitTable.decode(row.data)
       const own = entry !== undefined && entry.operation === replica.writing
-      // What the process came to alone is over, and so are its generations.
-      const floor = replica.dirty && !own ? before.generation + 1 : before.generation
+      // What the process came to alone is over, and so are its generations. Nothing was admitted by one that is open.
+      const isOpen = before._tag === "Open" && entry?.state._tag === "Open"
+      const floor = replica.dirty && !own && !isOpen ? before.generation + 1 : before.generation
       if (entry !== undefined && entry.state.generation + replica.generations < floor) {
         replica.generations = floor - entry.state.generation
       }
@@ -514,9 +547,14 @@ export const make = (
 
     const poll = Effect.gen(function* () {
       const from = seen
-      if (away || from === undefined) {
+      found = undefined
+      if (!ready.isOpen()) {
+        const { now, rows } = yield* Effect.ensuring(askRead(table.changes(undefined)), ready.open)
+        found = new Map(rows.map((row) => [row.resourceKey, row]))
+        for (const replica of attached()) toRead(replica)
+        seen = now
+      } else if (away || from === undefined) {
         const all = attached()
-        if (all.length === 0 && !away) return
         const { now } = yield* askRead(table.read(all.slice(0, 1).map(({ resourceKey }) => resourceKey)))
         yield* answered
         for (const replica of all) toRead(replica)
@@ -551,6 +589,7 @@ export const make = (
           yield* orAway(poll, Effect.void)
           yield* pollLater
         }
+        for (const report of reports.splice(0)) yield* report
         if (away) continue
         yield* orAway(refresh, Effect.void)
         const some = [...unsaid]
@@ -624,6 +663,8 @@ export const make = (
         const all = replicas.get(replica.resourceKey)
         if (all === undefined) replicas.set(replica.resourceKey, new Set([replica]))
         else all.add(replica)
+        const row = found?.get(replica.resourceKey)
+        if (row !== undefined) reports.push(bring(replica, row))
         toRead(replica)
       },
       detach: (cell) => {
@@ -649,22 +690,9 @@ export const make = (
         lastError
       }))
     }
-    if (quorum === 1) return store
-    return CircuitQuorum.make(store, {
-      votes: quorum,
-      windowMillis: voteWindow,
-      voter: `${instance}-${session}`
-    })
+    const voter = `${instance}-${session}`
+    return {
+      store: quorum === 1 ? store : CircuitQuorum.make(store, { votes: quorum, windowMillis: voteWindow, voter }),
+      ready: ready.await
+    }
   })
-
-/**
- * Provides a store that shares circuits through a table.
- */
-export const layer = <E, R>(
-  table: Effect.Effect<CircuitTable.CircuitTable, E, R>,
-  options?: Options
-): Layer.Layer<CircuitStore.CircuitStore, E, Exclude<R, Scope.Scope>> =>
-  Layer.effect(
-    CircuitStore.CircuitStore,
-    Effect.flatMap(table, (made) => make(made, options))
-  )

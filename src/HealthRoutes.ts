@@ -139,8 +139,8 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Health.H
  *
  * **Gotchas**
  *
- * - The server and this layer have to share one `Health`. Provide it to the
- *   result, and not to the routes.
+ * - The routes and this layer have to share one `Health`: two calls of
+ *   `Health.layer` are two instances.
  * - Whoever stops the process has to wait for `drainFor` and the requests:
  *   `terminationGracePeriodSeconds` in Kubernetes.
  *

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Logger } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitState from "../src/CircuitState.ts"
-import type * as CircuitStore from "../src/CircuitStore.ts"
+import * as CircuitStore from "../src/CircuitStore.ts"
 import * as CircuitStoreShared from "../src/CircuitStoreShared.ts"
 import * as CircuitTable from "../src/CircuitTable.ts"
 import * as MemoryTable from "./support/memory-table.ts"
@@ -138,6 +138,55 @@ describe("CircuitStoreShared", () => {
         assert.strictEqual(answers.filter((tag) => tag === "Refused").length, 49)
         assert.deepStrictEqual(memory.operations, ["read", "write"])
       })
+  )
+
+  it.effect("a breaker that is made while the circuit is open for the fleet admits no call", () =>
+    Effect.gen(function* () {
+      for (const quorum of [1, 2]) {
+        const memory = MemoryTable.make()
+        const store = yield* open(memory)
+        const { cell } = yield* attach(store)
+        yield* apply(store, cell, hold)
+        const late = yield* Layer.build(
+          CircuitStoreShared.layer(Effect.succeed(memory.table), { log: false, spread: 0, quorum })
+        )
+        const made = cellOf()
+        Context.get(late, CircuitStore.CircuitStore).attach(made.cell)
+        assert.strictEqual(made.cell.current._tag, "HeldOpen")
+        yield* TestClock.adjust(1)
+        assert.deepStrictEqual(made.told, ["Closed > HeldOpen"])
+      }
+    })
+  )
+
+  it.effect("a layer waits no longer than the timeout for a table that does not answer", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make({ frozen: true })
+      const built = yield* Effect.forkChild(
+        Layer.build(CircuitStoreShared.layer(Effect.succeed(memory.table), { log: false, timeout: 300 })),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(299)
+      assert.isUndefined(built.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.isDefined(built.pollUnsafe())
+    })
+  )
+
+  it.effect("two processes that trip at one time each open once", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make({ takes: 4 })
+      const [one, two] = [yield* open(memory), yield* open(memory, { instance: "other" })]
+      yield* TestClock.adjust(100)
+      const [a, b] = [yield* attach(one), yield* attach(two)]
+      yield* TestClock.adjust(100)
+      yield* apply(one, a.cell, trip(0), { eager: true })
+      yield* TestClock.adjust(1)
+      yield* apply(two, b.cell, trip(0), { eager: true })
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual([a.cell.current._tag, b.cell.current._tag], ["Open", "Open"])
+      assert.deepStrictEqual([a.cell.current.generation, b.cell.current.generation], [1, 1])
+    })
   )
 
   it.effect("an eager trip gives way to what the fleet had by then", () =>

@@ -108,7 +108,7 @@ describe("shift", () => {
     [CircuitState.CircuitState, Schema.Literals([1, -7, 3_600_000])],
     ([state, by]) => {
       const rounded: State = JSON.parse(
-        JSON.stringify(state, (_, value) => (typeof value === "number" ? Math.round(value % 1e9) : value))
+        JSON.stringify(state, (_, value: unknown) => (typeof value === "number" ? Math.round(value % 1e9) : value))
       )
       if (!isState(rounded) || rounded.since === -by) return
       assert.deepStrictEqual(CircuitView.shift(CircuitView.shift(rounded, by, 2), -by, -2), rounded)

@@ -79,7 +79,11 @@ export const measureOutage = (
         running++
         if (running > 1) above++
         return Effect.andThen(Effect.sleep(50), Effect.fail("down")).pipe(
-          Effect.ensuring(Effect.sync(() => void running--))
+          Effect.ensuring(
+            Effect.sync(() => {
+              running--
+            })
+          )
         )
       })
     yield* Effect.forEach(

@@ -98,7 +98,7 @@ describe("what the demo of the fleet prints", () => {
     assert.deepStrictEqual(
       [Print.head(plain, ["w1", "w2", "w3"]), Print.row(plain, 2540, { ...row, states: ["Open", "dead", undefined] })],
       [
-        "  time  upstream      calls    ok  failed  refused  hits  w1      w2      w3",
+        "  time  phase         calls    ok  failed  refused  hits  w1      w2      w3",
         "   2.5  fails            50     1       2       47     3  OPEN    dead"
       ]
     )

@@ -16,7 +16,7 @@ import { Context, Effect, Layer, Redacted } from "effect"
 import type { Scope } from "effect"
 import { Reactivity } from "effect/reactivity"
 import type { SqlError } from "effect/sql"
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync, spawn, spawnSync } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -149,10 +149,13 @@ export const start: Effect.Effect<Postgres, never, Scope.Scope> = Effect.gen(fun
       if (!isRunning()) return
       // The server itself first, so that it makes no more processes.
       process.kill(pid(), name)
-      for (const child of execFileSync("pgrep", ["-P", String(pid())], { encoding: "utf8" })
-        .trim()
-        .split("\n")) {
-        process.kill(Number(child), name)
+      const { stdout } = spawnSync("pgrep", ["-P", String(pid())], { encoding: "utf8" })
+      for (const child of stdout.split("\n").filter((line) => line !== "")) {
+        try {
+          process.kill(Number(child), name)
+        } catch {
+          // It ended meanwhile.
+        }
       }
     })
   const thaw = signal("SIGCONT")

@@ -1,0 +1,53 @@
+// A firewall that forgets connections leaves a feed open and silent: no error, and no message ever again. A store that
+// found its table away listens anew when it is back, instead of going on with what its polls find.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Queue } from "effect"
+import { TestClock } from "effect/testing"
+import * as CircuitState from "../../src/CircuitState.ts"
+import type * as CircuitStore from "../../src/CircuitStore.ts"
+import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
+import * as MemoryTable from "../support/memory-table.ts"
+
+const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }
+
+const newCell = (): CircuitStore.Cell => ({
+  name: "payments",
+  key: undefined,
+  current: CircuitState.initial,
+  changed: () => Effect.void
+})
+
+describe("a feed that was forgotten on its way", () => {
+  it.effect("is replaced after an outage, so that the next change is heard at once", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make()
+      let listened = 0
+      const forgotten = Effect.andThen(memory.table.listen ?? Effect.never, Queue.unbounded<never>())
+      const listen = Effect.suspend(() => (listened++ === 0 ? forgotten : (memory.table.listen ?? Effect.never)))
+      const store = yield* CircuitStoreShared.make({ ...memory.table, listen }, { log: false })
+      const other = yield* CircuitStoreShared.make(memory.table, { log: false })
+      const [cell, far] = [newCell(), newCell()]
+      store.attach(cell)
+      other.attach(far)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(memory.listeners(), 2)
+
+      memory.faults.down = true
+      yield* TestClock.adjust("10 seconds")
+      assert.isFalse((yield* store.status).reachable)
+      memory.faults.down = false
+      yield* TestClock.adjust("20 seconds")
+      assert.isTrue((yield* store.status).reachable)
+      assert.strictEqual(memory.listeners(), 2)
+
+      const operations = memory.operations.length
+      yield* other.update(far, 0, (state, now) =>
+        CircuitState.transition(state, { _tag: "Hold", as: "HeldOpen" }, now, machine)
+      )
+      yield* TestClock.adjust(1)
+      assert.strictEqual(cell.current._tag, "HeldOpen")
+      // The other's own, and none that asked.
+      assert.deepStrictEqual(memory.operations.slice(operations), ["read", "write"])
+    })
+  )
+})
