@@ -121,7 +121,7 @@ export interface Settings {
    * with `schedule`, until the next one.
    */
   readonly ttl?: Duration.Input | undefined
-  /** How many checks run at the same time. Default: `"unbounded"`. */
+  /** How many checks run at the same time, those of liveness not counted. Default: `"unbounded"`. */
   readonly concurrency?: number | "unbounded" | undefined
 }
 
@@ -539,6 +539,8 @@ const make = Effect.fnUntraced(function* <R, RS>(
     settings.concurrency === "unbounded"
       ? identity
       : Semaphore.withPermits(yield* Semaphore.make(settings.concurrency), 1)
+  // Who waits for its turn behind a slow check of readiness would be restarted for it.
+  const limitOf = ({ kinds }: Check<unknown>) => (kinds.includes("liveness") ? identity : limit)
 
   const timestamp = () => DateTime.makeUnsafe(clock.currentTimeMillisUnsafe())
 
@@ -618,7 +620,7 @@ const make = Effect.fnUntraced(function* <R, RS>(
         state,
         // No result is young enough for this cache: it is here for its single flight.
         flight: yield* Effect.cachedWithTTL(
-          Effect.suspend(() => limit(runOnce(entry, effect, entryScope))).pipe(
+          Effect.suspend(() => limitOf(check)(runOnce(entry, effect, entryScope))).pipe(
             Effect.provideService(Clock.Clock, clock)
           ),
           Duration.negativeInfinity

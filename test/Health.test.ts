@@ -138,6 +138,26 @@ describe("a report", () => {
     })
   )
 
+  it.effect("a check of liveness does not wait for its turn", () =>
+    Effect.gen(function* () {
+      const readiness = yield* Effect.forkChild(Health.report, { startImmediately: true })
+      const liveness = yield* Effect.forkChild(Health.run("alive"), { startImmediately: true })
+      yield* TestClock.adjust(1)
+      assert.isDefined(liveness.pollUnsafe())
+      assert.isUndefined(readiness.pollUnsafe())
+    }).pipe(
+      Effect.provide(
+        Health.layer({
+          concurrency: 1,
+          checks: {
+            slow: Health.check(Effect.sleep("2 seconds")),
+            alive: Health.check(Effect.void, { kinds: ["liveness"] })
+          }
+        })
+      )
+    )
+  )
+
   it.effect("runs at most `concurrency` checks at the same time, whoever asks", () =>
     Effect.gen(function* () {
       const running = yield* Ref.make(0)
