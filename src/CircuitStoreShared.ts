@@ -17,6 +17,7 @@
  * - A row that cannot be read counts as closed, is reported, and healed by the
  *   next write.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -647,12 +648,18 @@ const begin = (
       }
     }).pipe(Effect.catch((error) => Effect.sync(() => noted(error))))
 
-    for (const loop of [
-      keepInStep,
-      Effect.forever(sweep),
-      ...(table.listen ? [Effect.forever(hear(table.listen))] : [])
-    ]) {
-      yield* Effect.forkIn(loop, scope)
+    // A mistake in a table, or in what hears of changes, must not end the keeping in step.
+    const forever = (loop: Effect.Effect<unknown>) =>
+      loop.pipe(
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.failCause(cause)
+            : Effect.andThen(annotate(Effect.logError("Circuit store met a defect, and goes on", cause)), Effect.sleep(pollEvery))
+        ),
+        Effect.forever
+      )
+    for (const loop of [keepInStep, sweep, ...(table.listen === undefined ? [] : [hear(table.listen)])]) {
+      yield* Effect.forkIn(forever(loop), scope)
     }
 
     const store: CircuitStore.CircuitStore["Service"] = {

@@ -313,6 +313,9 @@ const Message = /* @__PURE__ */ (() =>
 
 const decode = /* @__PURE__ */ (() => Schema.decodeUnknownOption(Message))()
 
+/** How long a connection that listened may take to end that. */
+const closeMillis = 1000
+
 const listen = (
   client: Listening,
   channel: string,
@@ -321,9 +324,12 @@ const listen = (
   read: CircuitTable["read"]
 ): NonNullable<CircuitTable["listen"]> =>
   Effect.gen(function* () {
-    // A server that does not answer would keep the scope from closing for ever.
+    // A server that does not answer would keep the scope from closing for ever, and the connection from being given
+    // up: a driver that is interrupted ends it.
     const inner = yield* Effect.acquireRelease(Scope.make(), (scope, exit) =>
-      Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true })
+      Effect.forkDetach(Effect.timeoutOption(Effect.interruptible(Scope.close(scope, exit)), closeMillis), {
+        startImmediately: true
+      })
     )
     const messages = yield* CircuitMigration.promptly(Scope.provide(client.listen(channel), inner)).pipe(
       Effect.mapError((error) => CircuitMigration.toTableError(error, table))

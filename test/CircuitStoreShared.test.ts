@@ -541,6 +541,32 @@ describe("CircuitStoreShared", () => {
     })
   )
 
+  it.effect("a mistake in what hears of changes is logged, and the store goes on", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+      const memory = MemoryTable.make()
+      yield* Effect.gen(function* () {
+        const [one, other] = [yield* open(memory), yield* open(memory, { instance: "other" })]
+        const { cell } = yield* attach(one)
+        const far = yield* attach(other)
+        other.attach({
+          name: "payments",
+          key: undefined,
+          current: CircuitState.initial,
+          changed: () => Effect.die(new Error("a mistake"))
+        })
+        yield* apply(one, cell, hold)
+        yield* TestClock.adjust("20 seconds")
+        yield* apply(one, cell, { _tag: "Release" })
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(far.cell.current._tag, "Closed")
+        assert.deepStrictEqual(far.told.length, 2)
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.match(lines[0] ?? "", /^Error Circuit store met a defect, and goes on/)
+    })
+  )
+
   it.effect("a store whose scope closed asks nothing any more", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()
