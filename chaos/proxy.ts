@@ -79,8 +79,12 @@ export const make = (target: number): Effect.Effect<Proxy, never, Scope.Scope> =
         else down(piece)
       })
       // Silence hides from the client that the server is gone.
-      server.on("close", () => void (pair.silent || setTimeout(end, wait())))
-      server.on("error", () => void (pair.silent || end()))
+      server.on("close", () => {
+        if (!pair.silent) setTimeout(end, wait())
+      })
+      server.on("error", () => {
+        if (!pair.silent) end()
+      })
       client.on("close", end).on("error", end)
       if (mode._tag === "Cuts") setTimeout(end, mode.every)
     }

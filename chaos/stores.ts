@@ -9,6 +9,7 @@ import * as CircuitStoreSql from "effect-resilience/CircuitStoreSql"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redis from "effect/persistence/Redis"
 import * as Redacted from "effect/Redacted"
@@ -16,6 +17,9 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Setup } from "../fleet/messages.ts"
+
+/** Short, so that what a pool keeps for later is not taken for a leak. */
+const idleTimeout = "3 seconds"
 
 /**
  * Provides the store of a process.
@@ -27,25 +31,43 @@ export const layer = (
   if (url === "local") return CircuitStore.layerLocal
   const options = { instance, namespace, ...store }
   return url.startsWith("redis:")
-    ? CircuitStoreRedis.layer(options).pipe(Layer.provide(redis(url, (store.pollEvery ?? 5000) * 0.4)))
+    ? CircuitStoreRedis.layer(options).pipe(Layer.provide(redis(url, store.pollEvery ?? 5000)))
     : CircuitStoreSql.layer(options).pipe(
-        Layer.provide(PgClient.layer({ url: Redacted.make(url), connectTimeout: "1 second" }))
+        Layer.provide(closesSoon(PgClient.layer({ url: Redacted.make(url), connectTimeout: "1 second", idleTimeout })))
       )
 }
 
-/** A client that connects when it can, and that nobody waits for. */
-const redis = (url: string, longest: number): Layer.Layer<Redis.Redis> =>
+/** A client that closes in the background where that takes long: one that listens waits for a server that is frozen. */
+const closesSoon = <A, E>(client: Layer.Layer<A, E>): Layer.Layer<A, E> =>
+  Layer.effectContext(
+    Effect.flatMap(
+      Effect.acquireRelease(Scope.make(), (scope, exit) =>
+        Effect.forkDetach(Scope.close(scope, exit), { startImmediately: true }).pipe(
+          Effect.flatMap((closing) => Effect.timeoutOption(Fiber.await(closing), "1 second"))
+        )
+      ),
+      (scope) => Layer.buildWithScope(client, scope)
+    )
+  )
+
+/**
+ * A client that connects when it can, and that nobody waits for. What the store
+ * sends counts as activity of its socket, so the socket's timeout has to be
+ * shorter than the time between two polls.
+ */
+const redis = (url: string, pollEvery: number): Layer.Layer<Redis.Redis> =>
   Layer.effect(
     Redis.Redis,
     Effect.gen(function* () {
       const connected = yield* Deferred.make<Redis.Redis["Service"]>()
+      const longest = pollEvery * 0.4
       let ready = false
       const client = NodeRedis.layer({
         url,
         disableOfflineQueue: true,
-        pingInterval: 500,
+        pingInterval: pollEvery * 0.1,
         socket: {
-          socketTimeout: 2000,
+          socketTimeout: longest,
           // The first connection fails and is tried again as a whole.
           reconnectStrategy: (retries, cause) => (ready ? Math.min(2 ** retries * 50, longest) : cause)
         }

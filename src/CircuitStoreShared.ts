@@ -654,7 +654,10 @@ const begin = (
         Effect.catchCause((cause) =>
           Cause.hasInterruptsOnly(cause)
             ? Effect.failCause(cause)
-            : Effect.andThen(annotate(Effect.logError("Circuit store met a defect, and goes on", cause)), Effect.sleep(pollEvery))
+            : Effect.andThen(
+                annotate(Effect.logError("Circuit store met a defect, and goes on", cause)),
+                Effect.sleep(pollEvery)
+              )
         ),
         Effect.forever
       )

@@ -35,7 +35,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
-import type { TableError } from "./CircuitTable.ts"
+import { TableError } from "./CircuitTable.ts"
 import * as Rules from "./Options.ts"
 
 /**
@@ -313,8 +313,8 @@ const Message = /* @__PURE__ */ (() =>
 
 const decode = /* @__PURE__ */ (() => Schema.decodeUnknownOption(Message))()
 
-/** How long a connection that listened may take to end that. */
-const closeMillis = 1000
+/** Connections that listened, whose end the server has not confirmed, and that are waited for before there are more. */
+const maxClosing = 2
 
 const listen = (
   client: Listening,
@@ -322,15 +322,26 @@ const listen = (
   space: string,
   table: string,
   read: CircuitTable["read"]
-): NonNullable<CircuitTable["listen"]> =>
-  Effect.gen(function* () {
-    // A server that does not answer would keep the scope from closing for ever, and the connection from being given
-    // up: a driver that is interrupted ends it.
-    const inner = yield* Effect.acquireRelease(Scope.make(), (scope, exit) =>
-      Effect.forkDetach(Effect.timeoutOption(Effect.interruptible(Scope.close(scope, exit)), closeMillis), {
-        startImmediately: true
-      })
-    )
+): NonNullable<CircuitTable["listen"]> => {
+  let closing = 0
+  return Effect.gen(function* () {
+    // They would fill the pool, where one outage follows another.
+    if (closing >= maxClosing) {
+      return yield* new TableError({ message: "connections that listened earlier have not ended yet" })
+    }
+    // A server that does not answer would keep the scope from closing for ever.
+    const inner = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => {
+      closing++
+      return Effect.forkDetach(
+        Effect.ensuring(
+          Scope.close(scope, exit),
+          Effect.sync(() => closing--)
+        ),
+        {
+          startImmediately: true
+        }
+      )
+    })
     const messages = yield* CircuitMigration.promptly(Scope.provide(client.listen(channel), inner)).pipe(
       Effect.mapError((error) => CircuitMigration.toTableError(error, table))
     )
@@ -358,3 +369,4 @@ const listen = (
     )
     return rows
   })
+}
