@@ -4,6 +4,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["effect-resilience-source", "node", "import", "module", "default"] } },
   test: {
     include: ["test/**/*.test.ts"],
+    // Half of the tests wait for processes of their own.
+    maxWorkers: 2,
     // Unit tests do not sleep, but ten thousand fibers take their time on a machine that is busy.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -3,10 +3,13 @@
  */
 import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
+import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "../..")
 const main = join(root, "src/cli/main.ts")
+// Most of the time of a run is the compiling of what it imports.
+const cache = join(tmpdir(), "resilience-compile-cache")
 
 export interface Ran {
   readonly code: number | null
@@ -31,7 +34,7 @@ export const cli = (args: ReadonlyArray<string>, options: Options = {}): Promise
       ["--conditions=effect-resilience-source", "--disable-warning=ExperimentalWarning", ...preload, main, ...args],
       {
         cwd: root,
-        env: { PATH: process.env["PATH"], ...options.env },
+        env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: cache, ...options.env },
         stdio: ["ignore", "pipe", "pipe"]
       }
     )
