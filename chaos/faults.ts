@@ -46,6 +46,6 @@ export const ofServer = (server: Server, proxies: ReadonlyArray<Proxy>): Readonl
  * Returns the faults that only PostgreSQL has.
  */
 export const ofPostgres = (server: PostgresServer): ReadonlyArray<Fault> => [
-  { name: "table-dropped", isolates: true, begin: server.dropTable, end: server.makeTable },
+  { name: "table-dropped", isolates: false, begin: server.dropTable, end: server.makeTable },
   { name: "password-changed", isolates: true, begin: server.changePassword, end: server.restorePassword }
 ]

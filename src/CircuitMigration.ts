@@ -301,11 +301,22 @@ export const promptly = <A, E>(operation: Effect.Effect<A, E>): Effect.Effect<A,
 export const toTableError = (error: SqlError.SqlError | TableError, table: string): TableError =>
   error._tag === "TableError" ? error : new TableError({ message: messageOf(error, table), cause: error })
 
+/**
+ * Returns whether an operation failed because there is no table.
+ */
+export const isMissing = ({ cause }: TableError): boolean =>
+  SqlError.isSqlError(cause) && lacksTable(codeOf(cause), detailOf(cause.reason.cause, cause))
+
+const codeOf = ({ reason: { cause } }: SqlError.SqlError): unknown =>
+  hasProperty(cause, "code") ? cause.code : undefined
+
+const lacksTable = (code: unknown, detail: string): boolean => code === "42P01" || /no such table/i.test(detail)
+
 const messageOf = (error: SqlError.SqlError, table: string): string => {
   const { cause } = error.reason
-  const code = hasProperty(cause, "code") ? cause.code : undefined
+  const code = codeOf(error)
   const detail = detailOf(cause, error)
-  if (code === "42P01" || /no such table/i.test(detail)) {
+  if (lacksTable(code, detail)) {
     return `table ${table} does not exist: run \`resilience setup\`, or give the layer the option \`migrate\``
   }
   if (code === "42703" || /no such column|has no column/i.test(detail)) {

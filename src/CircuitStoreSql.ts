@@ -70,11 +70,18 @@ const migrated =
             })
       ).pipe(Effect.provideService(SqlClient.SqlClient, client))
       const first = Effect.suspend(() => (done ? Effect.void : Semaphore.withPermit(one, migrate)))
+      // A table that somebody dropped is made again by the next operation.
+      const after = <A, R>(operation: Effect.Effect<A, CircuitTable.TableError, R>) =>
+        Effect.tapError(Effect.andThen(first, operation), (error) =>
+          Effect.sync(() => {
+            if (CircuitMigration.isMissing(error)) done = false
+          })
+        )
       return {
-        read: (keys) => Effect.andThen(first, table.read(keys)),
-        changes: (since) => Effect.andThen(first, table.changes(since)),
-        write: (draft, expected) => Effect.andThen(first, table.write(draft, expected)),
-        sweep: (sweep) => Effect.andThen(first, table.sweep(sweep)),
-        listen: table.listen === undefined ? undefined : Effect.andThen(first, table.listen)
+        read: (keys) => after(table.read(keys)),
+        changes: (since) => after(table.changes(since)),
+        write: (draft, expected) => after(table.write(draft, expected)),
+        sweep: (sweep) => after(table.sweep(sweep)),
+        listen: table.listen === undefined ? undefined : after(table.listen)
       }
     })
