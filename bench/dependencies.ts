@@ -13,9 +13,9 @@ import {
   TimeoutStrategy,
   wrap
 } from "cockatiel"
-import { Data, Effect, Scope } from "effect"
+import { Data, Effect, Exit, Layer, Scope } from "effect"
 import { CircuitBreaker as EffectBreaker } from "effect/persistence"
-import { CircuitBreaker, Policy, TripPolicy } from "effect-resilience"
+import { CircuitBreaker, CircuitBreakers, Policy, Telemetry, TripPolicy } from "effect-resilience"
 import Opossum from "opossum"
 
 /** Typed error of the dependency. */
@@ -78,6 +78,33 @@ export const oursOpen = async () => {
   const breaker = CircuitBreaker.makeUnsafe("open", { trip: TripPolicy.consecutive(1), openFor: "1 hour", log: false })
   await Effect.runPromise(Effect.exit(failing.pipe(CircuitBreaker.protect(breaker))))
   return breaker
+}
+
+/** Returns breakers of this package without telemetry, with it, with it but for latency, and after it. */
+export const oursWithTelemetry = async () => {
+  const breaker = async (telemetry: Layer.Layer<never>, owner: Scope.Scope) => {
+    const context = await Effect.runPromise(
+      Layer.build(Layer.provideMerge(telemetry, CircuitBreakers.layer)).pipe(
+        Effect.provideService(Scope.Scope, owner),
+        Effect.provideService(Layer.CurrentMemoMap, Layer.makeMemoMapUnsafe())
+      )
+    )
+    return Effect.runPromise(
+      CircuitBreaker.make("measured", { log: false }).pipe(
+        Effect.provideService(Scope.Scope, scope),
+        Effect.provideContext(context)
+      )
+    )
+  }
+  const over = Scope.makeUnsafe()
+  const ended = await breaker(Telemetry.layer(), over)
+  await Effect.runPromise(Scope.close(over, Exit.void))
+  return [
+    await breaker(Layer.empty, scope),
+    await breaker(Telemetry.layer(), scope),
+    await breaker(Telemetry.layer({ latency: false }), scope),
+    ended
+  ] as const
 }
 
 /** Returns a breaker of Effect's own. */

@@ -35,6 +35,11 @@ interface Result {
   readonly ratios: ReadonlyArray<Compared>
 }
 
+const compare = (limit: Limit, series: Samples): Compared => ({
+  ...limit,
+  ratio: summarize(ratios(series[limit.of] ?? [], series[limit.against] ?? []))
+})
+
 const evaluate = (row: Row, samples: Samples): Result => {
   const above = Object.fromEntries(
     Object.entries(row.base).map(([name, base]) => [name, added(samples, name, base)] as const)
@@ -45,10 +50,10 @@ const evaluate = (row: Row, samples: Samples): Result => {
     title: row.title,
     nanos: summaries(samples),
     added: summaries(above),
-    ratios: row.limits.map((limit) => ({
-      ...limit,
-      ratio: summarize(ratios(above[limit.of] ?? [], above[limit.against] ?? []))
-    }))
+    ratios: [
+      ...row.limits.map((limit) => compare(limit, above)),
+      ...(row.whole ?? []).map((limit) => compare(limit, samples))
+    ]
   }
 }
 
@@ -149,7 +154,7 @@ function markdown(about: Readonly<Record<string, string>>): string {
       .join(", ") + ".",
     "",
     "Nanoseconds an operation: median of interleaved rounds, and what the case adds to its base. Ratios are of what",
-    "is added, round by round: median and quartiles. `bench/rows.ts` says what each case does.",
+    "is added, and with telemetry of the whole, round by round: median and quartiles. `bench/rows.ts` says what each case does.",
     "",
     ...Object.values(results).flatMap((result) => [
       `## ${result.title}`,

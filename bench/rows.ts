@@ -20,6 +20,8 @@ export interface Row {
   /** Case that each case is compared with. */
   readonly base: Readonly<Record<string, string>>
   readonly limits: ReadonlyArray<Limit>
+  /** Limits of what the first costs, its base included, against what the second does. */
+  readonly whole?: ReadonlyArray<Limit>
   readonly cases: () => Promise<Cases>
 }
 
@@ -78,6 +80,28 @@ export const rows: Readonly<Record<string, Row>> = {
         rate: { count: many, run: through(TripPolicy.rate()) },
         slowCalls: { count: many, run: through(TripPolicy.slowCalls({ after: "1 second" })) },
         key: { count: many, run: through(TripPolicy.consecutive(), { key: "a" }) }
+      }
+    }
+  },
+  telemetry: {
+    title: "closed, success, sync dependency, with telemetry",
+    base: { without: "bare", provided: "bare", "without latency": "bare", ended: "bare" },
+    limits: [],
+    whole: [
+      { of: "provided", against: "without", must: 2 },
+      { of: "without latency", against: "without", stretch: 1.1 },
+      { of: "ended", against: "without", stretch: 1.1 }
+    ],
+    cases: async () => {
+      const [without, provided, counted, ended] = await On.oursWithTelemetry()
+      const through = (breaker: CircuitBreaker.CircuitBreaker) =>
+        On.inFiber(On.sync.pipe(CircuitBreaker.protect(breaker)))
+      return {
+        bare: { count: many, run: On.inFiber(On.sync) },
+        without: { count: many, run: through(without) },
+        provided: { count: many, run: through(provided) },
+        "without latency": { count: many, run: through(counted) },
+        ended: { count: many, run: through(ended) }
       }
     }
   },

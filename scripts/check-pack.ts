@@ -74,9 +74,9 @@ const check = async (): Promise<void> => {
   const files = pack.files.map(({ path }) => path)
 
   const stray = files.filter(
-    (path) => !/^(?:dist|src)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
+    (path) => !/^(?:dist|src|ops)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
   )
-  demand(stray.length === 0, `the package must hold dist, src and its papers, and holds ${stray.join(", ")}`)
+  demand(stray.length === 0, `the package must hold dist, src, ops and its papers, and holds ${stray.join(", ")}`)
   const expected = [
     "README.md",
     "LICENSE",

@@ -37,8 +37,10 @@ export class Breaker implements Circuit.Common {
   readonly listeners: Set<CircuitChange.Listener> = new Set()
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock
-  /** Whether the policy looks at how long calls take, or at when they end. */
-  readonly timed: boolean
+  /** Who looks at single calls, if anybody does. */
+  observer: Circuit.Observer | undefined = undefined
+  /** Whether anybody looks at how long calls take, or at when they end. */
+  timed: boolean
   /** Whether a success only ends a streak of failures. */
   readonly plain: boolean
   /** How long a slow call takes, in milliseconds. */
@@ -83,6 +85,7 @@ export class Breaker implements Circuit.Common {
       this.sweep(keyed, clock.currentTimeMillisUnsafe())
       circuit = this.make(key)
       keyed.set(key, circuit)
+      this.observer?.made(circuit)
     }
     circuit.used = ++this.uses
     return circuit
@@ -131,6 +134,7 @@ export class Breaker implements Circuit.Common {
       if (i >= surplus && !(due && circuit.used <= this.sweptUses)) return
       keyed.delete(circuit.key as string) // the circuits in the map have keys
       circuit.close()
+      this.observer?.forgot(circuit)
     })
     if (due) {
       this.sweptAt = now

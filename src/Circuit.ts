@@ -36,14 +36,34 @@ export interface Common {
   readonly settings: BreakerOptions.Settings
   /** Called for each change of state. */
   readonly listeners: ReadonlySet<CircuitChange.Listener>
+  /** Who looks at single calls, if anybody does. */
+  readonly observer: Observer | undefined
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock
-  /** Whether the policy looks at how long calls take, or at when they end. */
+  /** Whether anybody looks at how long calls take, or at when they end. */
   readonly timed: boolean
   /** Whether a success only ends a streak of failures. */
   readonly plain: boolean
   /** How long a slow call takes, in milliseconds. */
   readonly slowMillis: number
+}
+
+/**
+ * Somebody who looks at single calls. What it does is done while they run, and
+ * it must not throw.
+ */
+export interface Observer {
+  /**
+   * Called when the outcome of a call is recorded, of each call where the breaker is timed. A number of
+   * milliseconds that is not at least 0 says that nobody knows.
+   */
+  readonly settled: (outcome: Outcome.Outcome["_tag"], millis: number) => void
+  /** Called for each refusal, also those of a dry run. */
+  readonly refused: (error: CircuitRefusal.CircuitOpenError) => void
+  /** Called for each circuit of a key that is made. */
+  readonly made: (circuit: Circuit) => void
+  /** Called for each circuit of a key that is forgotten. */
+  readonly forgot: (circuit: Circuit) => void
 }
 
 /**
@@ -101,6 +121,8 @@ export interface Trouble {
   slow: number
   refused: number
   changes: number
+  /** Permits that were given to probes. */
+  probes: number
   lastFailure: LastFailure | undefined
   /** Latest outcomes, two bits each, the newest last. */
   outcomes: number
@@ -173,7 +195,10 @@ export class Circuit {
     now: number
   ): CircuitRefusal.CircuitOpenError {
     this.troubles().refused++
-    return CircuitRefusal.make(this.breaker.name, this.key, state, retryAt, now)
+    const { name, observer } = this.breaker
+    const error = CircuitRefusal.make(name, this.key, state, retryAt, now)
+    observer?.refused(error)
+    return error
   }
 
   /**
@@ -215,9 +240,9 @@ export class Circuit {
     const error = isRefused ? this.refused(state, answer.retryAt, now) : undefined
     if (error !== undefined && !this.breaker.settings.options.dryRun) return error
     this.calls++
-    return isRefused || key !== this.key
-      ? { generation: -1, permit: 0, start: now }
-      : { generation: answer.generation, permit: answer.permit, start: now }
+    if (isRefused || key !== this.key) return { generation: -1, permit: 0, start: now }
+    if (answer.permit > 0) this.troubles().probes++
+    return { generation: answer.generation, permit: answer.permit, start: now }
   }
 
   /**
@@ -250,12 +275,13 @@ export class Circuit {
    * anything.
    */
   record(outcome: Outcome.Outcome, cause: Cause.Cause<unknown>, admission: Admission): Effect.Effect<void> | undefined {
-    const { clock, settings, slowMillis, timed } = this.breaker
+    const { clock, observer, settings, slowMillis, timed } = this.breaker
     const { generation, permit, start } = admission
     const { _tag } = outcome
     const now = _tag === "Success" && !timed && permit === 0 ? 0 : clock.currentTimeMillisUnsafe()
     const elapsed = now - start
     const slow = timed && elapsed >= slowMillis
+    observer?.settled(_tag, elapsed)
     this.countOutcome(_tag, slow, now, cause)
     const { current } = this
     if (current.generation !== generation) return undefined
@@ -370,7 +396,7 @@ export class Circuit {
     exit: Exit.Exit<unknown, unknown>
   ): Effect.Effect<void> | undefined {
     if (exit._tag === "Failure" || !this.breaker.plain) {
-      return this.settle(undefined, { generation: admitted.generation, permit: 0, start: 0 }, exit)
+      return this.settle(undefined, { generation: admitted.generation, permit: 0, start: Number.NaN }, exit)
     }
     this.succeeded()
     // The window of a plain breaker is a streak, and made by the first failure.
@@ -400,6 +426,7 @@ export const noTrouble = (successes: number): Trouble => ({
   slow: 0,
   refused: 0,
   changes: 0,
+  probes: 0,
   lastFailure: undefined,
   outcomes: successes === 0 ? 0 : 0x55555555 >>> Math.max(0, 32 - 2 * successes)
 })

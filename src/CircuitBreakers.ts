@@ -102,6 +102,8 @@ export class CircuitBreakers extends Context.Service<
     readonly entries: Map<string, Entry>
     /** Called for each change of any breaker. What one throws is logged. */
     readonly listeners: Set<CircuitChange.Listener>
+    /** Called when a breaker came or went. */
+    readonly watchers: Set<() => void>
   }
 >()("effect-resilience/CircuitBreakers") {}
 
@@ -109,7 +111,11 @@ export class CircuitBreakers extends Context.Service<
  * Creates a registry.
  */
 export const make: Effect.Effect<CircuitBreakers["Service"]> = /* @__PURE__ */ (() =>
-  Effect.sync(() => ({ entries: new Map<string, Entry>(), listeners: new Set<CircuitChange.Listener>() })))()
+  Effect.sync(() => ({
+    entries: new Map<string, Entry>(),
+    listeners: new Set<CircuitChange.Listener>(),
+    watchers: new Set<() => void>()
+  })))()
 
 /**
  * Creates a breaker, which closes with the scope.
@@ -138,7 +144,7 @@ export const register = (
   })
 
 const enter = (
-  { entries, listeners }: CircuitBreakers["Service"],
+  { entries, listeners, watchers }: CircuitBreakers["Service"],
   name: string,
   settings: BreakerOptions.Settings,
   sharing: Breaker.Sharing | undefined,
@@ -150,6 +156,7 @@ const enter = (
     const tell: CircuitChange.Listener = (change) => CircuitChange.tell(listeners, change)
     breaker.listeners.add(tell)
     entries.set(name, { breaker, tell, users: 1 })
+    watchers.forEach((watch) => watch())
     return Effect.succeed(breaker)
   }
   const { breaker, users } = entry
@@ -160,7 +167,7 @@ const enter = (
   return Effect.succeed(breaker)
 }
 
-const leave = ({ entries }: CircuitBreakers["Service"], breaker: Breaker.Breaker): void => {
+const leave = ({ entries, watchers }: CircuitBreakers["Service"], breaker: Breaker.Breaker): void => {
   const entry = entries.get(breaker.name)
   if (entry === undefined) return
   if (entry.users > 1) {
@@ -170,6 +177,7 @@ const leave = ({ entries }: CircuitBreakers["Service"], breaker: Breaker.Breaker
   entries.delete(breaker.name)
   breaker.listeners.delete(entry.tell)
   breaker.close()
+  watchers.forEach((watch) => watch())
 }
 
 /**

@@ -51,6 +51,7 @@ import type { LazyArg } from "effect/Function"
 import { hasProperty, type Refinement } from "effect/Predicate"
 import type { ExcludeTag, ExtractTag, Tags } from "effect/Types"
 import * as Combinator from "./Combinator.ts"
+import * as Observer from "./Observer.ts"
 import * as Rules from "./Options.ts"
 
 /**
@@ -615,12 +616,14 @@ const inOrder = (
     return choose(pick, cause, earlier, () => {
       const failures = [...before, { source, cause }]
       const next = all[index + 1]
-      return next === undefined
-        ? Effect.fail(new FallbackExhaustedError({ failures }))
-        : Effect.matchCauseEffect(next.effect, {
-            onSuccess: (value) => serve({ source: next.name, failures }, value),
-            onFailure: (later) => failed(index + 1, next.name, later, failures)
-          })
+      if (next === undefined) {
+        Observer.current()?.allFailed()
+        return Effect.fail(new FallbackExhaustedError({ failures }))
+      }
+      return Effect.matchCauseEffect(next.effect, {
+        onSuccess: (value) => serve({ source: next.name, failures }, value),
+        onFailure: (later) => failed(index + 1, next.name, later, failures)
+      })
     })
   }
 
@@ -692,7 +695,11 @@ const followedBy = (
   return Cause.combine(cause, Cause.fromReasons(reasons.filter((reason) => !Cause.isInterruptReason(reason))))
 }
 
-const annotate = (name: string): Effect.Effect<void> => Effect.annotateCurrentSpan(sourceAttribute, name)
+const annotate = (name: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    Observer.current()?.served(name)
+    return Effect.annotateCurrentSpan(sourceAttribute, name)
+  })
 
 const text = (cause: Cause.Cause<unknown>): string =>
   Cause.prettyErrors(cause)

@@ -287,6 +287,10 @@ export class Health extends Context.Service<
     readonly isDraining: Effect.Effect<boolean>
     /** Changes of what the checks say, from now on. */
     readonly changes: Stream.Stream<Change>
+    /** Last result of each check that has one. No check is run. */
+    readonly results: Effect.Effect<ReadonlyArray<CheckReport>>
+    /** Called when a check has a result, and when one is removed. */
+    readonly watchers: Set<() => void>
   }
 >()("effect-resilience/Health") {}
 
@@ -554,6 +558,9 @@ const make = Effect.fnUntraced(function* <R, RS>(
     checkedAt: timestamp()
   })
 
+  const watchers = new Set<() => void>()
+  const tellWatchers = () => watchers.forEach((watch) => watch())
+
   const isRegistered = (entry: Entry) => Ref.getUnsafe(entries).get(entry.name) === entry
 
   const settle = (entry: Entry, found: Result, since: bigint): Effect.Effect<CheckReport> =>
@@ -568,6 +575,7 @@ const make = Effect.fnUntraced(function* <R, RS>(
           passed: state.passed ?? (report.status === "healthy" ? report : undefined)
         }
       ]).pipe(
+        Effect.tap(() => Effect.sync(tellWatchers)),
         Effect.flatMap((from) =>
           from === report.status || Ref.getUnsafe(closing) || !isRegistered(entry)
             ? Effect.void
@@ -634,6 +642,7 @@ const make = Effect.fnUntraced(function* <R, RS>(
         return Rules.reject("Health", "name", name, "a name that is not taken")
       }
       return Ref.update(entries, (entries) => new Map([...entries].filter(([, other]) => other !== entry))).pipe(
+        Effect.andThen(Effect.sync(tellWatchers)),
         Effect.andThen(Scope.close(entryScope, Exit.void))
       )
     })
@@ -798,7 +807,11 @@ const make = Effect.fnUntraced(function* <R, RS>(
       () => Ref.update(draining, (draining) => ({ ...draining, scopes: draining.scopes - 1 }))
     ),
     isDraining,
-    changes: Stream.fromPubSubTake(pubsub)
+    changes: Stream.fromPubSubTake(pubsub),
+    results: Effect.sync(() =>
+      [...Ref.getUnsafe(entries).values()].flatMap(({ state }) => Ref.getUnsafe(state).last?.report ?? [])
+    ),
+    watchers
   })
 })
 

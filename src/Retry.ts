@@ -64,6 +64,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Backoff from "./Backoff.ts"
 import * as Combinator from "./Combinator.ts"
+import * as Observer from "./Observer.ts"
 import * as Rules from "./Options.ts"
 import * as Outcome from "./Outcome.ts"
 import * as Refusal from "./Refusal.ts"
@@ -559,8 +560,9 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
 
   const elapsed = (fiber: Fiber.Fiber<unknown, unknown>) => Number(nanos(fiber) - start) / 1_000_000
 
-  const giveUp = (why: Why, error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect =>
-    cause !== undefined && kind === "retry"
+  const giveUp = (why: Why, error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect => {
+    Observer.current()?.exhausted(attempt, why)
+    return cause !== undefined && kind === "retry"
       ? Effect.failCause(cause)
       : Effect.withFiber((fiber) =>
           Effect.fail(
@@ -572,8 +574,10 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
             })
           )
         )
+  }
 
   const failed = (cause: Cause.Cause<unknown>): AnyEffect => {
+    Observer.current()?.attemptFailed()
     const fail = onlyFailure(cause)
     return fail !== undefined &&
       (plan.retryRefusals || !Refusal.isRefusal(fail.error)) &&
@@ -582,7 +586,10 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
       : Effect.failCause(cause)
   }
 
-  const succeeded = (value: unknown): AnyEffect => again(new UnacceptedValue({ value }), undefined)
+  const succeeded = (value: unknown): AnyEffect => {
+    Observer.current()?.attemptFailed()
+    return again(new UnacceptedValue({ value }), undefined)
+  }
 
   const next = settle(self, plan.until, { failed, succeeded })
 
@@ -607,6 +614,7 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
       const delay = Duration.millis(millis)
       const begin = Effect.suspend(() => {
         attempt += 1
+        Observer.current()?.retried(attempt, millis)
         return next
       })
       // The time is looked at again after each thing that takes time: the effect of the caller, and a late timer.

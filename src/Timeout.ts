@@ -49,6 +49,7 @@ import { hasProperty } from "effect/Predicate"
 import type * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Combinator from "./Combinator.ts"
+import * as Observer from "./Observer.ts"
 import * as Rules from "./Options.ts"
 
 /**
@@ -142,7 +143,7 @@ export const timeout: {
 } = /* @__PURE__ */ Combinator.make((after: Duration.Input | Options, details?: Details) => {
   const settings = resolve(after, details)
   return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | TimeoutExceededError, R> =>
-    within(self, settings.after, (late) =>
+    within(self, settings, (late) =>
       Effect.failCause(
         Cause.fromReasons<E | TimeoutExceededError>([Cause.makeFailReason(new TimeoutExceededError(settings)), ...late])
       )
@@ -191,7 +192,7 @@ export const orElse: {
     const settings = resolve(after, details)
     if (typeof f !== "function") Rules.reject("Timeout", "orElse", f, "a function")
     return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | A2, E | E2, R | R2> =>
-      within(self, settings.after, (late): Effect.Effect<A2, E | E2, R2> =>
+      within(self, settings, (late): Effect.Effect<A2, E | E2, R2> =>
         late.some(Cause.isDieReason) ? Effect.failCause(Cause.fromReasons(late)) : f(new TimeoutExceededError(settings))
       )
   }
@@ -264,7 +265,7 @@ const isOptions = (input: Duration.Input | Options): input is Options => hasProp
  */
 const within = <A, E, R, A2, E2, R2>(
   self: Effect.Effect<A, E, R>,
-  after: Duration.Duration,
+  { after, operation }: Settings,
   expired: (late: ReadonlyArray<Cause.Reason<E>>) => Effect.Effect<A2, E2, R2>
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   // Fibers are started while registering: from then on, an interruption of the caller runs the returned effect.
@@ -305,7 +306,12 @@ const within = <A, E, R, A2, E2, R2>(
       const late = lateReasons(exit)
       // A clock that fails is not a deadline that has passed.
       if (rang._tag === "Failure") return resume(Effect.failCause(Cause.fromReasons([...rang.cause.reasons, ...late])))
-      resume(Effect.suspend(() => expired(late)))
+      resume(
+        Effect.suspend(() => {
+          Observer.current()?.timedOut(operation)
+          return expired(late)
+        })
+      )
     })
 
     return Effect.suspend(() => {

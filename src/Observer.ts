@@ -1,0 +1,41 @@
+/**
+ * What retries, timeouts and fallbacks tell somebody who looks at them.
+ *
+ * **Details**
+ *
+ * `Telemetry` is the observer that this package has. Nobody is asked for while
+ * nothing fails, so a call that succeeds costs the same with one and without.
+ */
+import * as Context from "effect/Context"
+import * as Fiber from "effect/Fiber"
+
+/**
+ * Somebody who looks at what policies do. It is called in the fiber of the call,
+ * and must not throw.
+ */
+export interface Observer {
+  /** Called for each attempt under a retry that failed, or gave a value that is not accepted. */
+  readonly attemptFailed: () => void
+  /** Called before each attempt but the first. */
+  readonly retried: (attempt: number, delayMillis: number) => void
+  /** Called when a retry gives up for want of attempts, time or a schedule. */
+  readonly exhausted: (attempts: number, why: string) => void
+  /** Called for each deadline that passed. */
+  readonly timedOut: (operation: string | undefined) => void
+  /** Called when something else than the first source of a fallback served. */
+  readonly served: (source: string) => void
+  /** Called when every source of a chain failed. */
+  readonly allFailed: () => void
+}
+
+/**
+ * Reference to the observer of a fiber. Default: nobody.
+ */
+export const Observer: Context.Reference<Observer | undefined> = /* @__PURE__ */ Context.Reference<
+  Observer | undefined
+>("effect-resilience/Observer", { defaultValue: () => undefined })
+
+/**
+ * Returns the observer of the fiber that runs at this moment, if there is one.
+ */
+export const current = (): Observer | undefined => Fiber.getCurrent()?.getRef(Observer)

@@ -1,0 +1,121 @@
+/**
+ * Prometheus for tests: the `prometheus` and `promtool` that are on the PATH.
+ *
+ * **Details**
+ *
+ * - `promtool` runs the tool and returns what it says.
+ * - `serve` starts a server in a folder of its own that scrapes one target. It
+ *   ends with the scope, and with the process that runs the tests.
+ * - `describePrometheus` skips, and says why, where the programs are missing.
+ */
+import { spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import * as net from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe } from "@effect/vitest"
+import { Data, Effect, Schedule, Schema } from "effect"
+
+const hasBinaries = ["prometheus", "promtool"].every((program) => spawnSync(program, ["--version"]).status === 0)
+
+/** Describes tests that need Prometheus, or skips them. */
+export const describePrometheus = (name: string, tests: () => void) =>
+  // eslint-disable-next-line local/no-skipped-test -- the name says what is missing
+  describe.skipIf(!hasBinaries)(hasBinaries ? name : `${name} (skipped: no prometheus and promtool on the PATH)`, tests)
+
+/** Runs promtool. */
+export const promtool = (args: ReadonlyArray<string>, input?: string) =>
+  Effect.sync(() => {
+    const { status, stderr, stdout } = spawnSync("promtool", args, { encoding: "utf8", input })
+    return { status, output: stdout + stderr }
+  })
+
+class PrometheusError extends Data.TaggedError("PrometheusError")<{ readonly message: string }> {}
+
+const Samples = Schema.Struct({
+  data: Schema.Struct({
+    result: Schema.Array(
+      Schema.Struct({
+        metric: Schema.Record(Schema.String, Schema.String),
+        value: Schema.Tuple([Schema.Number, Schema.String])
+      })
+    )
+  })
+})
+
+const Alerts = Schema.Struct({
+  data: Schema.Struct({
+    alerts: Schema.Array(Schema.Struct({ labels: Schema.Record(Schema.String, Schema.String), state: Schema.String }))
+  })
+})
+
+// Below the ports that systems give to connections.
+const freePort: Effect.Effect<number> = Effect.suspend(() => {
+  const port = 10_000 + Math.floor(Math.random() * 20_000)
+  return Effect.callback<number>((resume) => {
+    const server = net.createServer()
+    server.once("error", () => resume(freePort))
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(port))))
+  })
+})
+
+// The shell outlives the tests where they are killed: its input ends with them.
+const script = `
+prometheus --config.file="$1/prometheus.yml" --storage.tsdb.path="$1/data" --web.listen-address="127.0.0.1:$2" --log.level=error &
+pid=$!
+cat >/dev/null
+kill -KILL $pid 2>/dev/null
+wait
+`
+
+/** Starts a Prometheus that scrapes a target (host:port) several times a second by these rules. */
+export const serve = Effect.fnUntraced(function* (target: string, rules: string) {
+  const port = yield* freePort
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "prometheus-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+  )
+  writeFileSync(join(folder, "rules.yml"), rules)
+  writeFileSync(
+    join(folder, "prometheus.yml"),
+    `global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms }
+rule_files: [rules.yml]
+scrape_configs: [{ job_name: demo, static_configs: [{ targets: ["${target}"] }] }]
+`
+  )
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      spawn("sh", ["-c", script, "sh", folder, String(port)], { stdio: ["pipe", "ignore", "inherit"] })
+    ),
+    (shell) =>
+      Effect.callback<void>((resume) => {
+        shell.on("exit", () => resume(Effect.void))
+        shell.stdin.end()
+      })
+  )
+  const get = (path: string) =>
+    Effect.tryPromise({
+      try: async (signal) => {
+        const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal })
+        const text = await response.text()
+        if (!response.ok) throw new Error(`${response.status}: ${text}`)
+        return text
+      },
+      catch: (error) => new PrometheusError({ message: `${path}: ${String(error)}` })
+    })
+  yield* Effect.retry(get("/-/ready"), { schedule: Schedule.spaced("100 millis"), times: 300 })
+  const json = <T, E>(schema: Schema.Codec<T, E>, path: string) =>
+    Effect.flatMap(get(path), Schema.decodeUnknownEffect(Schema.fromJsonString(schema)))
+  return {
+    /** Returns what an expression gives now. */
+    query: (expression: string) =>
+      Effect.map(json(Samples, `/api/v1/query?query=${encodeURIComponent(expression)}`), ({ data }) => data.result),
+    /** Returns the names and circuits of the alerts that fire, in order. */
+    firing: Effect.map(json(Alerts, "/api/v1/alerts"), ({ data }) =>
+      data.alerts
+        .filter(({ state }) => state === "firing")
+        .map(({ labels }) => `${labels["alertname"]} ${labels["circuit_name"] ?? labels["check"] ?? ""}`.trim())
+        .sort()
+    )
+  }
+})
