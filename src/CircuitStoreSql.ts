@@ -23,7 +23,7 @@
  *
  * const PaymentsLive = Payments.layerShared.pipe(
  *   Layer.provide(CircuitStoreSql.layer()),
- *   Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") }))
+ *   Layer.provide(PgClient.layerConfig({ url: Config.Redacted("DATABASE_URL") }))
  * )
  * ```
  */
