@@ -113,7 +113,7 @@ const check = async (): Promise<void> => {
       )
     ].map((match) => match[1] ?? match[2] ?? "")
   )
-  const foreign = imported.filter((name) => !/^\.\/[\w/]+\.js$|^effect\/[\w/]+$/.test(name))
+  const foreign = imported.filter((name) => !/^\.\/[\w/]+\.js$|^effect\/[\w/-]+$/.test(name))
   demand(foreign.length === 0, `dist must import effect/* only, and imports ${foreign.join(", ")}`)
 
   const imports = subpaths.map((name) => `import * as ${name.replaceAll("/", "_")}_ from "effect-resilience/${name}"`)
