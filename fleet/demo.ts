@@ -13,10 +13,11 @@ import * as Postgres from "../test/support/postgres.ts"
 import * as Fleet from "./fleet.ts"
 import { wallMillis } from "./messages.ts"
 import * as Print from "./print.ts"
+import { paint } from "../demo/report.ts"
 import * as Stores from "./stores.ts"
 import * as Upstream from "./upstream.ts"
 
-const colours = Print.paint(process.stdout.isTTY && !process.env["NO_COLOR"])
+const colours = paint(process.stdout.isTTY && !process.env["NO_COLOR"])
 const workers = 5
 const rate = 20
 const openMillis = 1000

@@ -2,26 +2,8 @@
  * What the demo of the fleet prints: pure functions from numbers to lines.
  */
 import type { CircuitState } from "effect-resilience"
+import type { Paint } from "../demo/report.ts"
 import type { Changed } from "./messages.ts"
-
-/**
- * Colours, or none.
- */
-export interface Paint {
-  readonly bold: (text: string) => string
-  readonly dim: (text: string) => string
-  readonly red: (text: string) => string
-  readonly green: (text: string) => string
-  readonly yellow: (text: string) => string
-}
-
-/**
- * Returns the colours of a terminal, or functions that change nothing.
- */
-export const paint = (colours: boolean): Paint => {
-  const sgr = (code: number) => (text: string) => (colours ? `\u001b[${code}m${text}\u001b[0m` : text)
-  return { bold: sgr(1), dim: sgr(2), red: sgr(31), green: sgr(32), yellow: sgr(33) }
-}
 
 type Tag = CircuitState.CircuitState["_tag"]
 

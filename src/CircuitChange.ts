@@ -78,8 +78,11 @@ const words = (from: CircuitState.CircuitState, to: CircuitState.CircuitState): 
 export const because = (reason: string, link: string, cause: Cause.Cause<unknown>): string =>
   cause.reasons.length === 0 ? reason : `${reason}, ${link} ${summary(cause)}`
 
-// Errors of any type come here, so reading one may throw.
-const summary = (cause: Cause.Cause<unknown>): string => {
+/**
+ * Returns one line about a cause, of up to 200 characters. Errors of any type
+ * come here, and reading one may throw: it does not.
+ */
+export const summary = (cause: Cause.Cause<unknown>): string => {
   try {
     const error = Cause.squash(cause)
     const text =

@@ -373,6 +373,16 @@ const begin = (
       return ahead > 0 || (ahead === 0 && state._tag !== current._tag)
     }
 
+    /** Makes a row the view, unless this process knows more. Returns whether the view is that of the row. */
+    const follow = (replica: Replica, row: CircuitTable.Row): Effect.Effect<boolean> => {
+      if (row.version === replica.version) return Effect.succeed(true)
+      if (knowsMore(replica, row)) {
+        replica.dirty = true
+        return Effect.succeed(false)
+      }
+      return Effect.as(adopt(replica, row), true)
+    }
+
     /** Brings a row into the view, if it is newer. `moves` are those that there were when the row was asked for. */
     const bring = (replica: Replica, row: CircuitTable.Row, moves?: number): Effect.Effect<void> => {
       if (replica.busy) {
@@ -441,17 +451,7 @@ const begin = (
           const { now, row } = yield* readOne(replica)
           const mine = replica.cell.current
           if (!replica.dirty) {
-            if (row !== undefined) {
-              if (row.version !== replica.version) {
-                if (knowsMore(replica, row)) {
-                  replica.dirty = true
-                  continue
-                }
-                yield* adopt(replica, row)
-              }
-              return
-            }
-            if (yield* write(replica, mine, undefined)) return
+            if (yield* row === undefined ? write(replica, mine, undefined) : follow(replica, row)) return
             continue
           }
           if (row !== undefined && row.version !== replica.version) {
@@ -485,14 +485,8 @@ const begin = (
           if (replica.dirty) yield* say(replica)
           const { now, row } = yield* readOne(replica)
           if (replica.dirty) continue
-          if (row !== undefined && row.version !== replica.version) {
-            if (knowsMore(replica, row)) {
-              replica.dirty = true
-              continue
-            }
-            yield* adopt(replica, row)
-          }
           if (row === undefined) replica.version = 0
+          else if (!(yield* follow(replica, row))) continue
           const before = cell.current
           const [after, answer] = step(before, now)
           if (after === before) return { before, after, answer }

@@ -9,7 +9,7 @@
  * - A reader that does not read is dropped when more than `streamBytes` wait for
  *   it.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -21,11 +21,10 @@ import * as Stream from "effect/Stream"
 import type * as Breaker from "./Breaker.ts"
 import type * as Circuit from "./Circuit.ts"
 import type * as CircuitBreakers from "./CircuitBreakers.ts"
-import type * as CircuitChange from "./CircuitChange.ts"
+import * as CircuitChange from "./CircuitChange.ts"
 import * as CircuitState from "./CircuitState.ts"
 import * as CircuitStatus from "./CircuitStatus.ts"
 import type * as ControlApi from "./ControlApi.ts"
-import * as HealthReport from "./HealthReport.ts"
 
 /**
  * Settings of a feed, checked.
@@ -258,7 +257,7 @@ const looker = (details: boolean) => {
 
   const message = (cause: Cause.Cause<unknown>): string => {
     let text = messages.get(cause)
-    if (text === undefined) messages.set(cause, (text = summary(cause)))
+    if (text === undefined) messages.set(cause, (text = CircuitChange.summary(cause)))
     return text
   }
 
@@ -287,21 +286,5 @@ const looker = (details: boolean) => {
           }),
       ...(retryAfter > 0 ? { retryAt: now + retryAfter } : undefined)
     }
-  }
-}
-
-// Errors of any type come here, so reading one may throw.
-const summary = (cause: Cause.Cause<unknown>): string => {
-  try {
-    const error = Cause.squash(cause)
-    const text =
-      error instanceof Error
-        ? `${error.name}: ${error.message}`
-        : typeof error === "string"
-          ? error
-          : JSON.stringify(HealthReport.jsonSafe(error))
-    return text.length > 200 ? `${text.slice(0, 199)}…` : text
-  } catch {
-    return "an error that cannot be shown"
   }
 }

@@ -64,7 +64,7 @@ const entryOf = (memory: MemoryTable.MemoryTable, resourceKey = "payments") =>
   CircuitTable.decode(memory.rows.get(resourceKey)?.data ?? "")?.state
 
 describe("CircuitStoreShared", () => {
-  it.effect("a step that changes nothing asks nothing but the row, and a store that is idle only polls", () =>
+  it.effect("a store that is idle only polls", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()
       const store = yield* open(memory)
@@ -411,7 +411,6 @@ describe("CircuitStoreShared", () => {
         const { cell } = yield* attach(store)
         yield* apply(store, cell, hold)
         const row = memory.rows.get("payments") as CircuitTable.Row
-        memory.rows.set("payments", { ...row, data: `{"state":{"_tag":"Ajar"}}`, version: row.version + 1 })
         memory.rows.set("payments", {
           ...row,
           data: `{"state":{"_tag":"Ajar"}}`,

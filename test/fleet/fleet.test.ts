@@ -3,6 +3,7 @@ import { Effect, Exit, Scope } from "effect"
 import * as Fleet from "../../fleet/fleet.ts"
 import type { Changed } from "../../fleet/messages.ts"
 import * as Print from "../../fleet/print.ts"
+import { paint } from "../../demo/report.ts"
 import * as Upstream from "../../fleet/upstream.ts"
 import type { CircuitState } from "../../src/index.ts"
 
@@ -32,7 +33,7 @@ const changed = (worker: string, at: number, to: CircuitState.CircuitState): Cha
   to
 })
 
-const plain = Print.paint(false)
+const plain = paint(false)
 
 describe("what a fleet is measured by", () => {
   it("counts the most requests within a time, its end not included", () => {
