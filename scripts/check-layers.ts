@@ -24,7 +24,7 @@ const problems = [
 ]
 for (const problem of problems) console.error(problem)
 
-const folders = ["src", "test", "bench", "demo", "fleet", "chaos", "examples", "scripts"].filter((folder) =>
+const folders = ["src", "dashboard", "test", "bench", "demo", "fleet", "chaos", "examples", "scripts"].filter((folder) =>
   existsSync(join(root, folder))
 )
 const { status } = spawnSync(

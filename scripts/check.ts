@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
-const checks = ["check:types", "check:lint", "check:format", "check:layers", "check:cli-docs"]
+const checks = ["check:types", "check:lint", "check:format", "check:layers", "check:cli-docs", "check:dashboard"]
 
 const run = (name: string) =>
   new Promise<boolean>((done) => {

@@ -57,7 +57,7 @@ export interface Observer {
    * Called when the outcome of a call is recorded, of each call where the breaker is timed. A number of
    * milliseconds that is not at least 0 says that nobody knows.
    */
-  readonly settled: (outcome: Outcome.Outcome["_tag"], millis: number) => void
+  readonly settled: (circuit: Circuit, outcome: Outcome.Outcome["_tag"], millis: number) => void
   /** Called for each refusal, also those of a dry run. */
   readonly refused: (error: CircuitRefusal.CircuitOpenError) => void
   /** Called for each circuit of a key that is made. */
@@ -281,7 +281,7 @@ export class Circuit {
     const now = _tag === "Success" && !timed && permit === 0 ? 0 : clock.currentTimeMillisUnsafe()
     const elapsed = now - start
     const slow = timed && elapsed >= slowMillis
-    observer?.settled(_tag, elapsed)
+    observer?.settled(this, _tag, elapsed)
     this.countOutcome(_tag, slow, now, cause)
     const { current } = this
     if (current.generation !== generation) return undefined

@@ -162,6 +162,28 @@ const At = /* @__PURE__ */ (() => Schema.Finite.annotate({ description: "Millise
 const Outcome = /* @__PURE__ */ (() => Schema.Literals(["Success", "Failure", "Ignored"]))()
 
 /**
+ * Schema of how long the latest calls of a circuit took, in milliseconds.
+ *
+ * **Details**
+ *
+ * Calls are measured while somebody reads a stream of events.
+ */
+export const Latency = /* @__PURE__ */ (() =>
+  Schema.Struct({
+    /** What half of the calls did not exceed. */
+    p50: Schema.Finite,
+    /** What 95 % of the calls did not exceed. */
+    p95: Schema.Finite,
+    /** Calls that were looked at, at most 100. */
+    calls: Schema.Int
+  }).annotate({ identifier: "Latency" }))()
+
+/**
+ * How long the latest calls of a circuit took, in milliseconds.
+ */
+export interface Latency extends Schema.Schema.Type<typeof Latency> {}
+
+/**
  * Schema of what a circuit is and has done.
  */
 export const Circuit = /* @__PURE__ */ (() =>
@@ -194,7 +216,9 @@ export const Circuit = /* @__PURE__ */ (() =>
       })
     ),
     /** When a call may next be admitted, absent where it may now or nobody can know. */
-    retryAt: Schema.optionalKey(At)
+    retryAt: Schema.optionalKey(At),
+    /** How long the latest calls took, absent before the first one that was measured. */
+    latency: Schema.optionalKey(Latency)
   }).annotate({ identifier: "Circuit" }))()
 
 /**
@@ -260,6 +284,37 @@ export const Update = /* @__PURE__ */ (() =>
 export interface Update extends Schema.Schema.Type<typeof Update> {}
 
 /**
+ * Schema of what circuits did, by period.
+ *
+ * **Details**
+ *
+ * A circuit has one number for each period, the newest last, and fewer than
+ * `periods` where it is younger. Circuits that did nothing are left out.
+ */
+export const Activity = /* @__PURE__ */ (() =>
+  Schema.Struct({
+    /** When the last period ended. */
+    at: At,
+    /** How long a period is. */
+    everyMillis: Schema.Finite,
+    periods: Schema.Int,
+    circuits: Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        key: Schema.optionalKey(Schema.String),
+        successes: Schema.Array(Schema.Int),
+        failures: Schema.Array(Schema.Int),
+        refused: Schema.Array(Schema.Int)
+      })
+    )
+  }).annotate({ identifier: "Activity" }))()
+
+/**
+ * What circuits did, by period.
+ */
+export interface Activity extends Schema.Schema.Type<typeof Activity> {}
+
+/**
  * Schema of one circuit with its history.
  */
 export const CircuitWithHistory = /* @__PURE__ */ (() =>
@@ -285,14 +340,16 @@ export const PolicyDescription = /* @__PURE__ */ (() =>
  *
  * **Details**
  *
- * A stream begins with a `snapshot`. Then come a `change` for each change of
- * state, at once, and an `update` where the list differs from the one before.
+ * A stream begins with a `snapshot`, and an `activity` of the last minutes. Then
+ * come a `change` for each change of state, at once, an `update` where the list
+ * differs from the one before, and an `activity` for each period.
  */
 export const Event = /* @__PURE__ */ (() =>
   Schema.Union([
     Schema.Struct({ event: Schema.Literal("snapshot"), data: Schema.fromJsonString(Circuits) }),
     Schema.Struct({ event: Schema.Literal("update"), data: Schema.fromJsonString(Update) }),
-    Schema.Struct({ event: Schema.Literal("change"), data: Schema.fromJsonString(Change) })
+    Schema.Struct({ event: Schema.Literal("change"), data: Schema.fromJsonString(Change) }),
+    Schema.Struct({ event: Schema.Literal("activity"), data: Schema.fromJsonString(Activity) })
   ]))()
 
 /**
@@ -349,6 +406,7 @@ export const CircuitsGroup = /* @__PURE__ */ (() =>
         success: CircuitWithHistory,
         error: UnknownCircuit
       }),
+      HttpApiEndpoint.get("changes", "/changes", { success: Schema.Array(Change) }),
       HttpApiEndpoint.get("policies", "/policies", { success: Schema.Array(PolicyDescription) }),
       HttpApiEndpoint.get("events", "/events", { success: HttpApiSchema.StreamSse({ events: Event }) }),
       HttpApiEndpoint.get("openapi", "/openapi.json", { success: Schema.Json })
@@ -362,6 +420,20 @@ export const CircuitsGroup = /* @__PURE__ */ (() =>
 export const HealthGroup = /* @__PURE__ */ (() =>
   HttpApiGroup.make("health")
     .add(HttpApiEndpoint.get("report", "/health", { success: HealthReport.Report }))
+    .middleware(Requests)
+    .middleware(Authorization))()
+
+/**
+ * Route of the dashboard, which is a page without data.
+ */
+export const DashboardGroup = /* @__PURE__ */ (() =>
+  HttpApiGroup.make("dashboard")
+    .add(
+      HttpApiEndpoint.get("page", "/", {
+        success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/html; charset=utf-8" }))
+      })
+    )
+    .annotate(OpenApi.Exclude, true)
     .middleware(Requests)
     .middleware(Authorization))()
 

@@ -5,7 +5,7 @@
  * **Details**
  *
  * - Every event is made once, whoever reads it. While nobody reads, only
- *   histories are kept.
+ *   histories are kept, and the counts of each period.
  * - A reader that does not read is dropped when more than `streamBytes` wait for
  *   it.
  */
@@ -24,6 +24,7 @@ import type * as CircuitBreakers from "./CircuitBreakers.ts"
 import * as CircuitChange from "./CircuitChange.ts"
 import * as CircuitState from "./CircuitState.ts"
 import * as CircuitStatus from "./CircuitStatus.ts"
+import * as ControlActivity from "./ControlActivity.ts"
 import type * as ControlApi from "./ControlApi.ts"
 
 /**
@@ -36,6 +37,8 @@ export interface Settings {
   readonly circuits: number
   /** Time between two looks at the circuits, in milliseconds. */
   readonly everyMillis: number
+  /** How long a period of activity is, in milliseconds. */
+  readonly activityMillis: number
   /** Time between two signs of life, in milliseconds. */
   readonly heartbeatMillis: number
   /** Bytes that may wait for a reader. */
@@ -62,6 +65,8 @@ export interface Feed {
   readonly circuit: (breaker: Breaker.Breaker, circuit: Circuit.Circuit) => ControlApi.Circuit
   /** Returns the latest changes of a circuit, the newest last. */
   readonly history: (name: string, key: string | undefined) => ReadonlyArray<ControlApi.Change>
+  /** Returns the latest changes of all circuits, the newest last. */
+  readonly changes: () => ReadonlyArray<ControlApi.Change>
   /** Returns the number of streams that are read. */
   readonly readers: () => number
   /** Creates the stream of server-sent events for one reader. */
@@ -75,6 +80,7 @@ interface Subscription {
   waiting: number
 }
 
+const latestChanges = 200
 const changesPerCircuit = 32
 const circuitsWithHistory = 1000
 
@@ -82,22 +88,28 @@ const circuitsWithHistory = 1000
  * Creates a feed, which ends all streams when the scope closes.
  */
 export const make = (
-  { entries, listeners }: CircuitBreakers.CircuitBreakers["Service"],
+  registry: CircuitBreakers.CircuitBreakers["Service"],
   settings: Settings
 ): Effect.Effect<Feed, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const { entries, listeners } = registry
     const clock = yield* Clock.Clock
+    const latest: Array<ControlApi.Change> = []
     const histories = new Map<string, Array<ControlApi.Change>>()
     const subscriptions = new Set<Subscription>()
     const someRead = Latch.makeUnsafe(false)
-    const look = looker(settings.details)
+    const latencies = new ControlActivity.Latencies(registry)
+    const look = looker(settings.details, latencies)
 
-    const list = (limit: number): ControlApi.Circuits => {
-      const now = clock.currentTimeMillisUnsafe()
-      const { chosen, total } = choose(
+    const select = (limit: number) =>
+      choose(
         Array.from(entries.values(), ({ breaker }) => breaker),
         limit
       )
+
+    const list = (limit: number): ControlApi.Circuits => {
+      const now = clock.currentTimeMillisUnsafe()
+      const { chosen, total } = select(limit)
       return { at: now, circuits: chosen.map(([breaker, circuit]) => look(breaker, circuit, now)), total }
     }
 
@@ -116,7 +128,9 @@ export const make = (
     const leave = (subscription: Subscription): void => {
       subscriptions.delete(subscription)
       Queue.endUnsafe(subscription.queue)
-      if (subscriptions.size === 0) someRead.closeUnsafe()
+      if (subscriptions.size > 0) return
+      someRead.closeUnsafe()
+      latencies.stop()
     }
 
     const told: CircuitChange.Listener = ({ from, key, name, to }) => {
@@ -127,6 +141,8 @@ export const make = (
         from,
         to
       }
+      latest.push(change)
+      if (latest.length > latestChanges) latest.shift()
       const id = identify(name, key)
       const history = histories.get(id) ?? []
       history.push(change)
@@ -166,6 +182,28 @@ export const make = (
       snapshot = encode("snapshot", `{"at":${at},"circuits":[${Array.from(next.values()).join()}],"total":${total}}`)
     }
 
+    const sampled = () => select(settings.circuits)
+    const circuitsOf = (chosen: ReadonlyArray<Chosen>) => chosen.map(([, circuit]) => circuit)
+    const rates = new ControlActivity.Rates(
+      settings.activityMillis,
+      circuitsOf(sampled().chosen),
+      clock.currentTimeMillisUnsafe()
+    )
+    // What a reader who joins is told.
+    let activity: Uint8Array | undefined
+    const sample = Effect.sync(() => {
+      activity = undefined
+      const { chosen, total } = sampled()
+      rates.sample(circuitsOf(chosen), chosen.length === total, clock.currentTimeMillisUnsafe())
+      if (subscriptions.size > 0) send(encode("activity", JSON.stringify(rates.latest())))
+    })
+    yield* Effect.sleep(settings.activityMillis).pipe(
+      Effect.andThen(sample),
+      Effect.catchCause((cause) => Effect.logWarning("The control plane cannot count calls", cause)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
     const tick = Effect.sync(() => {
       for (const subscription of subscriptions) if (subscription.reader.isClosing()) leave(subscription)
       const now = clock.currentTimeMillisUnsafe()
@@ -186,14 +224,16 @@ export const make = (
     const join = (reader: Reader) =>
       Effect.map(
         Queue.unbounded<Uint8Array, Cause.Done>(),
-        (queue): { readonly subscription: Subscription; readonly first: Uint8Array } => {
+        (queue): { readonly subscription: Subscription; readonly first: ReadonlyArray<Uint8Array> } => {
           const now = clock.currentTimeMillisUnsafe()
           // What came after the snapshot is in the next update.
           if (snapshot === undefined || Math.abs(now - knownAt) >= settings.everyMillis) refresh(now)
           const subscription = { reader, queue, waiting: 0 }
           subscriptions.add(subscription)
           someRead.openUnsafe()
-          return { subscription, first: snapshot ?? heartbeat }
+          latencies.start()
+          activity ??= encode("activity", JSON.stringify(rates.all()))
+          return { subscription, first: snapshot === undefined ? [activity] : [snapshot, activity] }
         }
       )
 
@@ -201,12 +241,13 @@ export const make = (
       list,
       circuit: (breaker, circuit) => look(breaker, circuit, clock.currentTimeMillisUnsafe()),
       history: (name, key) => [...(histories.get(identify(name, key)) ?? [])],
+      changes: () => [...latest],
       readers: () => subscriptions.size,
       events: (reader) =>
         Effect.acquireRelease(join(reader), ({ subscription }) => Effect.sync(() => leave(subscription))).pipe(
           Effect.map(({ first, subscription }) =>
             Stream.concat(
-              Stream.succeed(first),
+              Stream.fromIterable(first),
               Stream.mapArray(Stream.fromQueue(subscription.queue), (events) => {
                 for (const { length } of events) subscription.waiting -= length
                 return events
@@ -252,7 +293,7 @@ const choose = (
   return { chosen: [...own, ...troubled, ...closed].slice(0, limit), total }
 }
 
-const looker = (details: boolean) => {
+const looker = (details: boolean, latencies: ControlActivity.Latencies) => {
   const messages = new WeakMap<Cause.Cause<unknown>, string>()
 
   const message = (cause: Cause.Cause<unknown>): string => {
@@ -266,6 +307,7 @@ const looker = (details: boolean) => {
     const state = CircuitState.isHeld(breaker.main.current) ? breaker.main.current : circuit.current
     const status = CircuitStatus.make(circuit, state, now)
     const { key, lastFailure } = status
+    const latency = latencies.of(circuit)
     const retryAfter = status.retryAfter === undefined ? 0 : Duration.toMillis(status.retryAfter)
     return {
       name: status.name,
@@ -284,7 +326,8 @@ const looker = (details: boolean) => {
               ...(details ? { message: message(lastFailure.cause) } : undefined)
             }
           }),
-      ...(retryAfter > 0 ? { retryAt: now + retryAfter } : undefined)
+      ...(retryAfter > 0 ? { retryAt: now + retryAfter } : undefined),
+      ...(latency === undefined ? undefined : { latency })
     }
   }
 }

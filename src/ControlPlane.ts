@@ -66,6 +66,7 @@ import * as CircuitBreakers from "./CircuitBreakers.ts"
 import * as ControlApi from "./ControlApi.ts"
 import * as ControlFeed from "./ControlFeed.ts"
 import * as ControlTokens from "./ControlTokens.ts"
+import * as DashboardPage from "./DashboardPage.ts"
 import * as Health from "./Health.ts"
 import * as HealthReport from "./HealthReport.ts"
 import * as Rules from "./Options.ts"
@@ -104,6 +105,10 @@ export interface Options {
   readonly circuits?: number | undefined
   /** How often streams are told what differs. Default: 1 second. */
   readonly updates?: Duration.Input | undefined
+  /** How long a period is by which activity is counted, of which 60 are kept. Default: 5 seconds. */
+  readonly activity?: Duration.Input | undefined
+  /** Whether there is a page that shows all of it. Default: true. */
+  readonly dashboard?: boolean | undefined
   /** How often streams get a sign of life. Default: 15 seconds. */
   readonly heartbeat?: Duration.Input | undefined
   /** How much may be asked of it. */
@@ -131,6 +136,8 @@ export const defaults = {
   prefix: "/resilience",
   circuits: 500,
   updates: "1 second",
+  activity: "5 seconds",
+  dashboard: true,
   heartbeat: "15 seconds",
   changesPerMinute: 60,
   readsPerSecond: 100,
@@ -170,7 +177,8 @@ export const layer = (options: TokenOptions = {}): Layer.Layer<never, never, Ser
   return Layer.provide(
     mount(settings, {
       changes: tokens !== undefined,
-      token: tokens === undefined ? undefined : reading === "token" ? "all" : "changes"
+      token: tokens === undefined ? undefined : reading === "token" ? "all" : "changes",
+      by: tokens?.every(({ operator }) => operator !== undefined) === true ? "known" : "needed"
     }),
     Layer.effect(ControlApi.Authorization, byToken(settings, tokens ?? [], reading))
   )
@@ -183,12 +191,12 @@ export const layer = (options: TokenOptions = {}): Layer.Layer<never, never, Ser
  *
  * The middleware of the application decides on every request. It sees the group
  * of the route: `"operations"` changes something, `"circuits"` and `"health"`
- * read.
+ * read, `"dashboard"` is a page without data.
  */
 export const layerAuthorized = (
   options: Options = {}
 ): Layer.Layer<never, never, ServerServices | ControlApi.Authorization> =>
-  mount(resolve(options, true), { changes: true, token: undefined })
+  mount(resolve(options, true), { changes: true, token: undefined, by: "optional" })
 
 interface Settings extends ControlFeed.Settings {
   readonly prefix: `/${string}`
@@ -197,10 +205,11 @@ interface Settings extends ControlFeed.Settings {
   readonly readsPerSecond: number
   readonly wrongTokensPerMinute: number
   readonly streams: number
+  readonly dashboard: boolean
 }
 
 const resolve = (options: Options, authorized: boolean): Settings => {
-  const { circuits, details, heartbeat, limits = {}, policies = {}, prefix, updates } = options
+  const { activity, circuits, dashboard, details, heartbeat, limits = {}, policies = {}, prefix, updates } = options
   const limit = (field: "changesPerMinute" | "readsPerSecond" | "wrongTokensPerMinute" | "streams" | "streamBytes") =>
     Rules.count(module, `limits.${field}`, limits[field] ?? defaults[field])
   return {
@@ -216,6 +225,8 @@ const resolve = (options: Options, authorized: boolean): Settings => {
     details: details ?? authorized,
     circuits: atMost("circuits", Rules.count(module, "circuits", circuits ?? defaults.circuits)),
     everyMillis: Rules.millis(module, "updates", updates ?? defaults.updates),
+    activityMillis: Rules.millis(module, "activity", activity ?? defaults.activity),
+    dashboard: dashboard ?? defaults.dashboard,
     heartbeatMillis: Rules.millis(module, "heartbeat", heartbeat ?? defaults.heartbeat),
     changesPerMinute: limit("changesPerMinute"),
     readsPerSecond: limit("readsPerSecond"),
@@ -239,7 +250,9 @@ const byToken = (settings: Settings, tokens: ReadonlyArray<ControlTokens.Token>,
   Effect.map(makeLimiter, (limiter) =>
     ControlApi.Authorization.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
-        if (reading === "open" && group.identifier !== ControlApi.OperationsGroup.identifier) {
+        const isOpen = reading === "open" && group.identifier !== ControlApi.OperationsGroup.identifier
+        // A browser that opens the page cannot bring a token yet.
+        if (isOpen || group.identifier === ControlApi.DashboardGroup.identifier) {
           return yield* Effect.provideService(httpEffect, ControlApi.Operator, { name: undefined })
         }
         const request = yield* HttpServerRequest.HttpServerRequest
@@ -341,6 +354,8 @@ interface Routes {
   readonly changes: boolean
   /** What needs a token, absent where there are none. */
   readonly token: "all" | "changes" | undefined
+  /** Whether a change has to say who makes it, because the credentials do not. */
+  readonly by: "needed" | "known" | "optional"
 }
 
 const mount = (
@@ -361,7 +376,8 @@ const mount = (
       return Layer.mergeAll(
         circuitsLayer(settings, registry, feed, document),
         Option.isSome(health) ? healthLayer(settings.details, health.value) : Layer.empty,
-        routes.changes ? operationsLayer(registry, feed) : Layer.empty
+        routes.changes ? operationsLayer(registry, feed) : Layer.empty,
+        settings.dashboard ? dashboardLayer({ ...routes, heartbeatMillis: settings.heartbeatMillis }) : Layer.empty
       )
     })
   ).pipe(
@@ -382,8 +398,11 @@ const prefixed = (prefix: string) =>
     HttpRouter.HttpRouter.useSync((router) => router.prefixed(prefix))
   ).pipe(
     Layer.merge(
-      HttpRouter.middleware((httpEffect) => Effect.map(httpEffect, HttpServerResponse.setHeaders(responseHeaders)))
-        .layer
+      HttpRouter.middleware((httpEffect) =>
+        Effect.map(httpEffect, (response) =>
+          HttpServerResponse.setHeaders(response, { ...responseHeaders, ...response.headers })
+        )
+      ).layer
     )
   )
 
@@ -412,6 +431,7 @@ const circuitsLayer = (
                 ? Effect.fail(unknown(name, key))
                 : Effect.succeed({ circuit: feed.circuit(breaker, circuit), changes: feed.history(name, key) })
             }),
+          changes: () => Effect.sync(feed.changes),
           policies: () => Effect.succeed(settings.policies),
           events: ({ request }) =>
             feed.readers() >= settings.streams
@@ -439,6 +459,20 @@ const isClosing = (source: object): boolean =>
   hasProperty(source.socket, "server") &&
   hasProperty(source.socket.server, "listening") &&
   source.socket.server.listening === false
+
+const dashboardLayer = (config: DashboardPage.Config) => {
+  const page = HttpServerResponse.text(DashboardPage.render(config), {
+    contentType: "text/html; charset=utf-8",
+    headers: { "content-security-policy": DashboardPage.contentSecurityPolicy, "referrer-policy": "no-referrer" }
+  })
+  return HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.DashboardGroup)).pipe(
+    Layer.provide(
+      HttpApiBuilder.group(ControlApi.Base.add(ControlApi.DashboardGroup), "dashboard", (handlers) =>
+        handlers.handle("page", () => Effect.succeed(page))
+      )
+    )
+  )
+}
 
 const healthLayer = (details: boolean, health: Health.Health["Service"]) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.HealthGroup)).pipe(

@@ -60,6 +60,7 @@ import type * as Breaker from "./Breaker.ts"
 import type * as Circuit from "./Circuit.ts"
 import * as CircuitBreakers from "./CircuitBreakers.ts"
 import type * as CircuitChange from "./CircuitChange.ts"
+import * as CircuitObservers from "./CircuitObservers.ts"
 import type { CircuitOpenError } from "./CircuitRefusal.ts"
 import type * as CircuitState from "./CircuitState.ts"
 import * as CircuitStore from "./CircuitStore.ts"
@@ -457,6 +458,7 @@ class Breakers {
   private readonly settings: Settings
   private readonly registry: CircuitBreakers.CircuitBreakers["Service"]
   private readonly observed = new Map<Breaker.Breaker, Observed>()
+  private unfollow = constVoid
 
   constructor(series: Series, settings: Settings, registry: CircuitBreakers.CircuitBreakers["Service"]) {
     this.series = series
@@ -465,28 +467,20 @@ class Breakers {
   }
 
   start(): void {
-    this.registry.watchers.add(this.sync)
     this.registry.listeners.add(this.changed)
-    this.sync()
+    this.unfollow = CircuitObservers.follow(this.registry, (breaker) => {
+      const observed = new Observed(breaker, this.series, this.settings)
+      this.observed.set(breaker, observed)
+      return () => {
+        observed.stop()
+        this.observed.delete(breaker)
+      }
+    })
   }
 
   stop(): void {
-    this.registry.watchers.delete(this.sync)
     this.registry.listeners.delete(this.changed)
-    for (const observed of this.observed.values()) observed.stop()
-    this.observed.clear()
-  }
-
-  private readonly sync = (): void => {
-    const breakers = new Set(Array.from(this.registry.entries.values(), ({ breaker }) => breaker))
-    for (const [breaker, observed] of this.observed) {
-      if (breakers.has(breaker)) continue
-      observed.stop()
-      this.observed.delete(breaker)
-    }
-    for (const breaker of breakers) {
-      if (!this.observed.has(breaker)) this.observed.set(breaker, new Observed(breaker, this.series, this.settings))
-    }
+    this.unfollow()
   }
 
   private readonly changed: CircuitChange.Listener = (change) => {
@@ -517,21 +511,15 @@ class Observed implements Circuit.Observer {
     const latency = () => new Latency(settings.buckets)
     this.latencies = { Success: latency(), Failure: latency(), Ignored: latency() }
     this.register()
-    breaker.observer = this
-    if (settings.latency) breaker.timed = true
+    this.removals.push(CircuitObservers.observe(breaker, this, settings.latency))
     for (const circuit of breaker.circuits()) if (circuit.key !== undefined) this.made(circuit)
   }
 
   stop(): void {
-    const { breaker } = this
-    if (breaker.observer === this) {
-      breaker.observer = undefined
-      breaker.timed = TripPolicy.isTimed(breaker.settings.options.trip)
-    }
     all([...this.removals, ...this.keyed.values()])()
   }
 
-  settled(outcome: Outcome.Outcome["_tag"], millis: number): void {
+  settled(_circuit: Circuit.Circuit, outcome: Outcome.Outcome["_tag"], millis: number): void {
     this.latencies[outcome].record(millis)
   }
 

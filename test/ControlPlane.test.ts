@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Duration, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Fiber, Layer, Redacted, Result, Stream } from "effect"
+import { createHash } from "node:crypto"
 import { FetchHttpClient, HttpRouter, HttpServer, HttpServerRequest } from "effect/http"
 import * as CircuitBreaker from "../src/CircuitBreaker.ts"
 import * as ControlApi from "../src/ControlApi.ts"
 import * as ControlClient from "../src/ControlClient.ts"
 import * as ControlPlane from "../src/ControlPlane.ts"
+import * as DashboardPage from "../src/DashboardPage.ts"
 import * as Health from "../src/Health.ts"
 import * as Policy from "../src/Policy.ts"
 import { quick } from "./support/circuits.ts"
@@ -83,6 +85,26 @@ describe("reading", () => {
     })
   )
 
+  it.live("tells the latest 200 changes of all circuits, the newest last", () =>
+    Effect.gen(function* () {
+      const { breaker, client } = yield* plane()
+      const breakers = [yield* breaker("orders", { log: false }), yield* breaker("payments", { log: false })]
+      for (let i = 0; i < 105; i++) {
+        for (const each of breakers) yield* CircuitBreaker.holdOpen(each, { reason: String(i) })
+      }
+      const changes = yield* (yield* client).circuits.changes()
+      assert.strictEqual(changes.length, 200)
+      assert.deepStrictEqual(
+        changes.slice(-3).map(({ name, to }) => [name, to._tag === "HeldOpen" ? to.reason : undefined]),
+        [
+          ["payments", "103"],
+          ["orders", "104"],
+          ["payments", "104"]
+        ]
+      )
+    })
+  )
+
   it.live("describes the policies that it is given", () =>
     Effect.gen(function* () {
       const policy = Policy.make({ attemptTimeout: "1 second" })
@@ -143,7 +165,7 @@ describe("reading", () => {
         readonly servers: unknown
         readonly security?: unknown
       }
-      const paths = ["/circuits", "/circuit", "/policies", "/events", "/openapi.json"]
+      const paths = ["/circuits", "/circuit", "/changes", "/policies", "/events", "/openapi.json"]
       const changes = ["/hold-open", "/hold-closed", "/release", "/reset"]
       const bearer = [{ bearer: [] }]
       const whole = yield* document({ token })
@@ -168,7 +190,7 @@ describe("changing", () => {
       const held = yield* operations.holdOpen({ payload: { ...payload, for: Duration.minutes(10) } })
       assert.deepInclude(held.state, { _tag: "HeldOpen", reason: "maintenance", by: "ada" })
       assert.strictEqual(held.state._tag === "HeldOpen" && (held.state.until ?? 0) - held.state.since, 600_000)
-      assert.include(yield* refused(payments), "by ada: maintenance")
+      assert.match(yield* refused(payments), /by ada.*: maintenance/)
       assert.strictEqual((yield* operations.release({ payload })).state._tag, "Closed")
       assert.strictEqual(yield* refused(payments), "ran")
     })
@@ -244,6 +266,64 @@ describe("changing", () => {
       const [status] = yield* Effect.flatMap(named.post("/hold-open", { name, reason }, { authorization }), answer)
       const { state } = yield* payments.status
       assert.deepStrictEqual([status, state._tag === "HeldOpen" && state.by], [200, "ada"])
+    })
+  )
+})
+
+describe("the dashboard", () => {
+  it.live("is a page without data that needs no token, loads nothing else and runs no other script", () =>
+    Effect.gen(function* () {
+      const { breaker, request } = yield* plane()
+      yield* breaker("a-secret-name")
+      for (const path of ["", "/", "/?x=1"]) {
+        const response = yield* request(path, { headers: {} })
+        const html = yield* Effect.promise(() => response.text())
+        assert.deepStrictEqual(
+          [response.status, response.headers.get("content-type"), response.headers.get("cache-control")],
+          [200, "text/html; charset=utf-8", "no-store"]
+        )
+        assert.strictEqual(response.headers.get("content-security-policy"), DashboardPage.contentSecurityPolicy)
+        assert.notInclude(html, "a-secret-name")
+        assert.notMatch(html, /<(script|link|img|iframe)[^>]* (src|href)="(?!data:)/)
+        const hashed = [/<script type="module">(.*?)<\/script>/s, /<style>(.*?)<\/style>/s].map((part) =>
+          createHash("sha256")
+            .update(part.exec(html)?.[1] ?? "")
+            .digest("base64")
+        )
+        for (const hash of hashed) assert.include(DashboardPage.contentSecurityPolicy, `'sha256-${hash}'`)
+      }
+    })
+  )
+
+  it.live("is told what it may do", () =>
+    Effect.gen(function* () {
+      const config = (options: ControlPlane.TokenOptions) =>
+        Effect.gen(function* () {
+          const { request } = yield* serve(ControlPlane.layer(options))
+          const html = yield* Effect.flatMap(request("", { headers: {} }), (response) =>
+            Effect.promise(() => response.text())
+          )
+          return JSON.parse(
+            /<script id="config" type="application\/json">(.*?)<\/script>/s.exec(html)?.[1] ?? ""
+          ) as unknown
+        })
+      const heartbeatMillis = 15_000
+      assert.deepStrictEqual(yield* config({}), { changes: false, by: "needed", heartbeatMillis })
+      assert.deepStrictEqual(yield* config({ token }), { changes: true, token: "all", by: "needed", heartbeatMillis })
+      assert.deepStrictEqual(yield* config({ token: { ada: token }, reading: "open", heartbeat: "5 seconds" }), {
+        changes: true,
+        token: "changes",
+        by: "known",
+        heartbeatMillis: 5_000
+      })
+    })
+  )
+
+  it.live("is left out where the application says so", () =>
+    Effect.gen(function* () {
+      const { request } = yield* plane({ dashboard: false })
+      assert.strictEqual(yield* statusOf(request("")), 404)
+      assert.strictEqual(yield* statusOf(request("/circuits")), 200)
     })
   )
 })
@@ -327,7 +407,15 @@ describe("credentials", () => {
         const [status, body] = yield* answer(response)
         assert.deepStrictEqual([status, body?._tag], [401, "Unauthorized"])
       }
-      for (const path of ["/circuits", "/circuit?name=payments", "/policies", "/events", "/openapi.json", "/health"]) {
+      for (const path of [
+        "/circuits",
+        "/circuit?name=payments",
+        "/changes",
+        "/policies",
+        "/events",
+        "/openapi.json",
+        "/health"
+      ]) {
         assert.strictEqual(yield* statusOf(request(path, { headers: {} })), 401)
       }
       for (const path of ["/hold-open", "/hold-closed", "/release", "/reset"]) {
@@ -556,8 +644,7 @@ describe("bad requests", () => {
       }
       assert.strictEqual(yield* statusOf(request("/hold-open")), 404)
       const paths = [
-        "/resilience",
-        "/resilience/",
+        "/resilience/dashboard",
         "/resilience/circuits/../reset",
         "/resilience/..%2fping",
         "/resilience/%2e%2e/ping",
@@ -618,11 +705,12 @@ describe("events", () => {
       yield* breaker("orders")
       const { circuits, operations } = yield* client
       const events = yield* circuits.events()
-      const reading = yield* events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild)
+      const reading = yield* events.pipe(Stream.take(4), Stream.runCollect, Effect.forkChild)
       yield* Effect.sleep("100 millis")
       yield* operations.holdOpen({ payload })
-      const [snapshot, change, update] = yield* Fiber.join(reading)
+      const [snapshot, activity, change, update] = yield* Fiber.join(reading)
       assert.isTrue(snapshot?.event === "snapshot" && snapshot.data.total === 2 && snapshot.data.circuits.length === 2)
+      assert.strictEqual(activity?.event, "activity")
       assert.isTrue(change?.event === "change" && change.data.to._tag === "HeldOpen" && change.data.name === "payments")
       assert.isTrue(update?.event === "update")
       if (update?.event !== "update") return
@@ -639,7 +727,7 @@ describe("events", () => {
       const { breaker, client } = yield* plane(many)
       yield* breaker("orders")
       const events = yield* Effect.flatMap(client, ({ circuits }) => circuits.events())
-      const reading = yield* events.pipe(Stream.take(3), Stream.runCollect, Effect.forkChild)
+      const reading = yield* events.pipe(Stream.take(4), Stream.runCollect, Effect.forkChild)
       yield* Effect.sleep("200 millis")
       yield* Effect.scoped(Effect.andThen(breaker("brief"), Effect.sleep("200 millis")))
       const updates = (yield* Fiber.join(reading)).flatMap(({ data, event }) => (event === "update" ? [data] : []))
@@ -650,6 +738,61 @@ describe("events", () => {
           [[], [{ name: "brief" }], 1]
         ]
       )
+    })
+  )
+
+  it.live("activity is told by period: the past first, then each period, and nothing of idle circuits", () =>
+    Effect.gen(function* () {
+      const { breaker, client } = yield* plane({ activity: "200 millis", updates: "10 seconds" })
+      const payments = yield* breaker("payments", { ...quick, log: false })
+      yield* breaker("idle")
+      yield* Effect.void.pipe(CircuitBreaker.protect(payments), Effect.repeat({ times: 2 }))
+      yield* call(payments)
+      yield* Effect.repeat(refused(payments), { times: 4 })
+      yield* Effect.sleep("500 millis")
+      const { circuits } = yield* client
+      const told = yield* Effect.flatMap(circuits.events(), (events) =>
+        events.pipe(
+          Stream.filterMap(({ data, event }) => (event === "activity" ? Result.succeed(data) : Result.failVoid)),
+          Stream.tap(() => Effect.void.pipe(CircuitBreaker.protect(payments), Effect.ignore)),
+          Stream.take(2),
+          Stream.runCollect
+        )
+      )
+      const [past, period] = told
+      assert.deepStrictEqual([past?.everyMillis, period?.periods], [200, 1])
+      assert.isAtLeast(past?.periods ?? 0, 2)
+      const [counted] = past?.circuits ?? []
+      const sum = (counts: ReadonlyArray<number> = []) => counts.reduce((total, count) => total + count, 0)
+      assert.deepStrictEqual(
+        [past?.circuits.length, counted?.name, sum(counted?.successes), sum(counted?.failures), sum(counted?.refused)],
+        [1, "payments", 3, 1, 5]
+      )
+      assert.deepStrictEqual(period?.circuits, [{ name: "payments", successes: [0], failures: [0], refused: [1] }])
+      assert.isAtMost(Math.abs((period?.at ?? 0) - (past?.at ?? 0) - 200), 150)
+    })
+  )
+
+  it.live("latencies are measured while somebody reads, and calls pay for nothing else", () =>
+    Effect.gen(function* () {
+      const { breaker, client } = yield* plane(many)
+      const payments = yield* breaker("payments")
+      const slow = Effect.sleep("30 millis").pipe(CircuitBreaker.protect(payments))
+      yield* slow
+      const { circuits } = yield* client
+      const latency = Effect.map(circuits.get({ query: { name: "payments" } }), ({ circuit }) => circuit.latency)
+      assert.deepStrictEqual([yield* latency, payments.observer, payments.timed], [undefined, undefined, false])
+      const reading = yield* Effect.flatMap(circuits.events(), Stream.runDrain).pipe(Effect.forkChild)
+      yield* eventually("measuring", () => payments.timed)
+      yield* Effect.all([slow, slow, Effect.void.pipe(CircuitBreaker.protect(payments))])
+      const measured = yield* latency
+      assert.isTrue(
+        measured?.calls === 3 && measured.p50 >= 28 && measured.p95 >= measured.p50 && measured.p95 < 5_000,
+        JSON.stringify(measured)
+      )
+      yield* Fiber.interrupt(reading)
+      yield* eventually("the end of measuring", () => !payments.timed && payments.observer === undefined)
+      assert.isUndefined(yield* latency)
     })
   )
 
@@ -813,8 +956,15 @@ describe("without a server", () => {
       const first = yield* Effect.promise(() => reader?.read() ?? Promise.reject(new Error("no body")))
       assert.include(new TextDecoder().decode(first.value), "event: snapshot")
       yield* Effect.promise(dispose)
-      const last = yield* Effect.promise(() => reader?.read() ?? Promise.reject(new Error("no body")))
-      assert.isTrue(last.done)
+      const rest = yield* Effect.promise(async () => {
+        let text = ""
+        for (;;) {
+          const { done, value } = (await reader?.read()) ?? { done: true, value: undefined }
+          if (done) return text
+          text += new TextDecoder().decode(value)
+        }
+      })
+      assert.match(rest, /^(event: activity\ndata: .*\n\n)?$/)
     })
   )
 })

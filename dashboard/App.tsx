@@ -1,0 +1,131 @@
+/**
+ * The page: signs in, keeps the connection, and shows what is known.
+ */
+import { useEffect, useReducer, useRef, useState } from "preact/hooks"
+import type * as ControlApi from "../src/ControlApi.ts"
+import * as Api from "./api.ts"
+import { CircuitDialog } from "./CircuitDialog.tsx"
+import { CircuitList } from "./CircuitList.tsx"
+import * as Connection from "./connection.ts"
+import { ConnectionStatus } from "./ConnectionStatus.tsx"
+import { HealthChecks } from "./HealthChecks.tsx"
+import * as Model from "./model.ts"
+import { Policies } from "./Policies.tsx"
+import * as Session from "./session.ts"
+import { SignIn } from "./SignIn.tsx"
+import { Timeline } from "./Timeline.tsx"
+
+export const App = ({ config }: { readonly config: Api.Config }) => {
+  const [token, setToken] = useState(() => Session.recall("token"))
+  const [isAsked, setAsked] = useState(config.token === "all" && token === undefined)
+  const [status, setStatus] = useState<Connection.Status>({ _tag: "Connecting" })
+  const [heardAt, setHeardAt] = useState<number | undefined>(undefined)
+  const [openId, setOpenId] = useState<string | undefined>(undefined)
+  const now = useNow()
+  const model = useRef(Model.empty)
+  const [, redraw] = useReducer((n: number, _: void) => n + 1, 0)
+  const connection = useRef<Connection.Connection | undefined>(undefined)
+
+  const learn = (next: Model.Model): void => {
+    model.current = next
+    redraw()
+  }
+
+  useEffect(() => {
+    if (isAsked) return
+    const opened = Connection.connect({
+      token,
+      heartbeatMillis: config.heartbeatMillis,
+      onEvent: (event) => {
+        setHeardAt(Date.now())
+        learn(Model.apply(model.current, event, Date.now()))
+      },
+      onStatus: (next) => {
+        setStatus(next)
+        // What was missed while there was no stream.
+        if (next._tag === "Live") {
+          void Api.changes(token).then(
+            (changes) => learn(Model.withChanges(model.current, changes)),
+            () => undefined
+          )
+        }
+      }
+    })
+    connection.current = opened
+    return opened.close
+  }, [token, isAsked])
+
+  const { aheadMillis, changes, circuits } = model.current
+  const { open } = Model.counts(circuits.values())
+  useEffect(() => {
+    document.title = open === 0 ? "Circuits" : `(${open} open) Circuits`
+  }, [open])
+
+  const signIn = (given: string | undefined): void => {
+    Session.remember("token", given)
+    setToken(given)
+    setAsked(given === undefined && config.token === "all")
+    if (given === undefined) {
+      setOpenId(undefined)
+      learn(Model.empty)
+    }
+  }
+
+  const isRefused = status._tag === "Unauthorized"
+  if (config.token === "all" && (isAsked || isRefused)) {
+    return <SignIn message={isRefused && token !== undefined ? status.message : undefined} onToken={signIn} />
+  }
+
+  const serverNow = now + aheadMillis
+  const isStale = status._tag !== "Live"
+  const opened: ControlApi.Circuit | undefined = openId === undefined ? undefined : circuits.get(openId)
+  return (
+    <div class={isStale ? "page stale" : "page"}>
+      <a class="skip" href="#circuits">
+        Skip to the circuits
+      </a>
+      <header>
+        <h1>Circuits</h1>
+        <span class="host">{location.host}</span>
+        <ConnectionStatus status={status} heardAt={heardAt} now={now} onRetry={() => connection.current?.retry()} />
+        {token !== undefined && (
+          <button type="button" class="quiet" onClick={() => signIn(undefined)}>
+            Forget the token
+          </button>
+        )}
+      </header>
+      <main>
+        <CircuitList model={model.current} now={serverNow} isKnown={heardAt !== undefined} onOpen={setOpenId} />
+        <aside aria-label="Around the circuits">
+          <HealthChecks token={token} isLive={!isStale} />
+          <Timeline changes={changes} now={serverNow} />
+          <Policies token={token} isLive={!isStale} />
+        </aside>
+      </main>
+      {opened !== undefined && (
+        <CircuitDialog
+          key={openId}
+          circuit={opened}
+          config={config}
+          token={token}
+          now={serverNow}
+          onToken={signIn}
+          onClose={() => setOpenId(undefined)}
+          onChanged={(circuit) =>
+            learn({ ...model.current, circuits: new Map(model.current.circuits).set(Model.idOf(circuit), circuit) })
+          }
+        />
+      )}
+    </div>
+  )
+}
+
+/** Time of this browser, to the second. */
+const useNow = (): number => {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000)
+    return () => clearInterval(timer)
+  }, [])
+  return now
+}

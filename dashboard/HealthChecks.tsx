@@ -1,0 +1,38 @@
+/**
+ * The health report.
+ */
+import * as Api from "./api.ts"
+import * as Format from "./format.ts"
+import { usePolling } from "./polling.ts"
+
+const everyMillis = 5_000
+
+export const HealthChecks = ({ isLive, token }: { readonly token: string | undefined; readonly isLive: boolean }) => {
+  const answer = usePolling(() => Api.health(token), isMissing, everyMillis, isLive)
+  if (answer === undefined || answer === "none") return null
+  const { checks, status, uptime, version } = answer.value
+  return (
+    <section aria-labelledby="health">
+      <h2 id="health">
+        Health <span class={`badge ${status}`}>{status}</span>
+      </h2>
+      <p class="hint">
+        {version !== undefined && `Version ${version}, `}up {Format.span(uptime)}
+      </p>
+      <ul class="checks">
+        {checks.map(({ critical, latency, message, name, status }) => (
+          <li key={name}>
+            <span class={`badge ${status}`}>{status}</span> <bdi class="who">{name}</bdi>{" "}
+            <span class="hint">
+              {Format.latency(latency)}
+              {critical ? "" : ", not critical"}
+            </span>
+            {message !== undefined && <p class="why">{message}</p>}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Api.Refused && error.status === 404

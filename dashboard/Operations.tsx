@@ -1,0 +1,129 @@
+/**
+ * Form by which an operator holds, releases or resets a circuit.
+ */
+import { useState } from "preact/hooks"
+import type * as ControlApi from "../src/ControlApi.ts"
+import * as Api from "./api.ts"
+import * as Model from "./model.ts"
+import * as Session from "./session.ts"
+
+const spans = [
+  ["", "until released"],
+  ["5 minutes", "for 5 minutes"],
+  ["15 minutes", "for 15 minutes"],
+  ["1 hour", "for 1 hour"],
+  ["4 hours", "for 4 hours"],
+  ["1 day", "for 1 day"]
+] as const
+
+const operations: ReadonlyArray<readonly [Api.Operation, string, string]> = [
+  ["hold-open", "Hold open", "Refuse all calls"],
+  ["hold-closed", "Hold closed", "Admit all calls, whatever their outcome"],
+  ["release", "Release", "End the hold"],
+  ["reset", "Reset", "Close it, with clean counts"]
+]
+
+interface Props {
+  readonly circuit: ControlApi.Circuit
+  readonly config: Api.Config
+  readonly token: string | undefined
+  readonly onChanged: (circuit: ControlApi.Circuit) => void
+}
+
+export const Operations = ({ circuit, config, onChanged, token }: Props) => {
+  const [reason, setReason] = useState("")
+  const [by, setBy] = useState(() => Session.recall("by") ?? "")
+  const [span, setSpan] = useState("")
+  const [isBusy, setBusy] = useState(false)
+  const [said, setSaid] = useState<{ readonly failed: boolean; readonly text: string }>()
+  const isHeld = circuit.state._tag === "HeldOpen" || circuit.state._tag === "HeldClosed"
+
+  const submit = async (operation: Api.Operation): Promise<void> => {
+    setBusy(true)
+    setSaid(undefined)
+    try {
+      const changed = await Api.operate(token, operation, {
+        name: circuit.name,
+        ...(circuit.key === undefined ? {} : { key: circuit.key }),
+        reason: reason.trim(),
+        ...(by.trim() === "" ? {} : { by: by.trim() }),
+        ...(operation.startsWith("hold") && span !== "" ? { for: span } : {})
+      })
+      Session.remember("by", by.trim())
+      setReason("")
+      setSaid({ failed: false, text: `Done. The circuit is ${Model.stateNames[changed.state._tag].toLowerCase()}.` })
+      onChanged(changed)
+    } catch (error) {
+      setSaid({
+        failed: true,
+        text: error instanceof Api.Refused ? error.message : "No answer came. It may have been done."
+      })
+    } finally {
+      setBusy(false)
+    }
+  }
+
+  return (
+    <form
+      class="operations"
+      aria-label="Change the circuit"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const { submitter } = event
+        const chosen = operations.find(([id]) => submitter instanceof HTMLButtonElement && submitter.value === id)
+        // Enter in a field must not choose for the operator.
+        if (chosen !== undefined && !isBusy) void submit(chosen[0])
+      }}
+    >
+      <div class="fields">
+        <p class="wide">
+          <label for="reason">Reason, for those who look at it and for the log</label>
+          <input
+            id="reason"
+            required
+            maxLength={500}
+            autocomplete="off"
+            value={reason}
+            onInput={({ currentTarget }) => setReason(currentTarget.value)}
+            onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
+          />
+        </p>
+        {config.by !== "known" && (
+          <p>
+            <label for="by">Your name</label>
+            <input
+              id="by"
+              required={config.by === "needed"}
+              maxLength={100}
+              autocomplete="username"
+              value={by}
+              onInput={({ currentTarget }) => setBy(currentTarget.value)}
+              onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
+            />
+          </p>
+        )}
+        <p>
+          <label for="span">Hold it</label>
+          <select id="span" value={span} onChange={({ currentTarget }) => setSpan(currentTarget.value)}>
+            {spans.map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </p>
+      </div>
+      <div class="buttons">
+        {operations.map(([id, name, effect]) => (
+          <button key={id} type="submit" value={id} title={effect} disabled={isBusy || (id === "release" && !isHeld)}>
+            {name}
+          </button>
+        ))}
+      </div>
+      {circuit.key === undefined && <p class="hint">A hold or a reset of the breaker is one of all its keys.</p>}
+      <p role={said?.failed === true ? "alert" : "status"} class={said?.failed === true ? "error" : "done"}>
+        {said?.text}
+      </p>
+    </form>
+  )
+}

@@ -1,0 +1,58 @@
+/**
+ * Form that asks for a token.
+ */
+import { useState } from "preact/hooks"
+
+export const TokenForm = ({
+  label,
+  message,
+  onToken
+}: {
+  readonly label: string
+  readonly message: string | undefined
+  readonly onToken: (token: string) => void
+}) => {
+  const [token, setToken] = useState("")
+  return (
+    <form
+      class="token"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (token.trim() !== "") onToken(token.trim())
+      }}
+    >
+      <label for="token">{label}</label>
+      {/* Password managers keep the token under it. */}
+      <input type="text" autocomplete="username" value={location.host} readOnly hidden />
+      <input
+        id="token"
+        type="password"
+        autocomplete="current-password"
+        required
+        value={token}
+        onInput={({ currentTarget }) => setToken(currentTarget.value)}
+      />
+      <button type="submit">Sign in</button>
+      <p role="alert" class="error">
+        {message}
+      </p>
+    </form>
+  )
+}
+
+export const SignIn = ({
+  message,
+  onToken
+}: {
+  readonly message: string | undefined
+  readonly onToken: (token: string) => void
+}) => (
+  <main class="sign-in">
+    <h1>Circuits</h1>
+    <p>
+      The control plane of <strong>{location.host}</strong> shows its circuits to who has a token. It is kept until this
+      tab closes.
+    </p>
+    <TokenForm label="Token" message={message} onToken={onToken} />
+  </main>
+)

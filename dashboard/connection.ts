@@ -1,0 +1,110 @@
+/**
+ * The stream of events, which is opened again when it ends.
+ *
+ * `EventSource` sends no `authorization`, so the stream is read with `fetch`.
+ */
+import { createParser } from "eventsource-parser"
+import * as Api from "./api.ts"
+import type * as Model from "./model.ts"
+
+/** What became of the connection. Times are in milliseconds since the epoch. */
+export type Status =
+  | { readonly _tag: "Connecting" }
+  | { readonly _tag: "Live" }
+  | { readonly _tag: "Lost"; readonly why: string; readonly retryAt: number }
+  /** The server wants other credentials. Nothing is tried before there are some. */
+  | { readonly _tag: "Unauthorized"; readonly message: string }
+
+export interface Options {
+  readonly token: string | undefined
+  readonly heartbeatMillis: number
+  readonly onEvent: (event: Model.Event) => void
+  readonly onStatus: (status: Status) => void
+}
+
+/** Connection that is kept up until it is closed. */
+export interface Connection {
+  /** Does not wait for the next try. */
+  readonly retry: () => void
+  readonly close: () => void
+}
+
+const firstDelay = 500
+const maxDelay = 15_000
+
+/** Opens the stream. */
+export const connect = ({ heartbeatMillis, onEvent, onStatus, token }: Options): Connection => {
+  // Two signs of life may be late.
+  const silenceMillis = 2 * heartbeatMillis + 5_000
+  let failures = 0
+  let attempt: AbortController | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let isClosed = false
+
+  const read = async (signal: AbortSignal, heard: () => void): Promise<void> => {
+    const response = await fetch(Api.urlOf("/events"), {
+      headers: { accept: "text/event-stream", ...Api.authorization(token) },
+      cache: "no-store",
+      signal
+    })
+    if (!response.ok || response.body === null) throw await Api.refusal(response)
+    const parser = createParser({
+      // The data of an event is what the same definition encodes.
+      onEvent: ({ data, event }) => onEvent({ event, data: JSON.parse(data) } as Model.Event)
+    })
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    failures = 0
+    onStatus({ _tag: "Live" })
+    for (;;) {
+      heard()
+      const { done, value } = await reader.read()
+      if (done) return
+      parser.feed(value)
+    }
+  }
+
+  const open = async (): Promise<void> => {
+    clearTimeout(timer)
+    attempt?.abort()
+    const own = new AbortController()
+    attempt = own
+    onStatus({ _tag: "Connecting" })
+    let silence: ReturnType<typeof setTimeout> | undefined
+    const heard = () => {
+      clearTimeout(silence)
+      silence = setTimeout(() => own.abort(new Error("Nothing was heard of the server")), silenceMillis)
+    }
+    heard()
+    let lost: unknown
+    try {
+      await read(own.signal, heard)
+      lost = new Error("The server ended the stream")
+    } catch (error) {
+      lost = own.signal.aborted ? (own.signal.reason as unknown) : error
+    }
+    clearTimeout(silence)
+    if (isClosed || attempt !== own) return
+    if (lost instanceof Api.Refused && (lost.status === 401 || lost.status === 403)) {
+      return onStatus({ _tag: "Unauthorized", message: lost.message })
+    }
+    const delay = Math.min(maxDelay, firstDelay * 2 ** Math.min(failures++, 10)) * (0.5 + Math.random() / 2)
+    onStatus({ _tag: "Lost", why: messageOf(lost), retryAt: Date.now() + delay })
+    timer = setTimeout(() => void open(), delay)
+  }
+
+  const retry = () => void open()
+  window.addEventListener("online", retry)
+  void open()
+  return {
+    retry,
+    close: () => {
+      isClosed = true
+      clearTimeout(timer)
+      attempt?.abort()
+      window.removeEventListener("online", retry)
+    }
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof TypeError ? "The server cannot be reached" : error instanceof Error ? error.message : String(error)

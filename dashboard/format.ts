@@ -1,0 +1,46 @@
+/**
+ * Numbers and times as people read them.
+ */
+
+const units = [
+  ["d", 86_400],
+  ["h", 3_600],
+  ["min", 60]
+] as const
+
+/** Returns a time span in its largest units, such as `2 h 5 min`. */
+export const span = (millis: number): string => {
+  const seconds = Math.max(0, Math.round(millis / 1000))
+  for (const [i, [unit, size]] of units.entries()) {
+    if (seconds < size) continue
+    const smaller = units[i + 1]
+    const rest = smaller === undefined ? seconds % size : Math.floor((seconds % size) / smaller[1])
+    const unitOfRest = smaller === undefined ? "s" : smaller[0]
+    return rest === 0
+      ? `${Math.floor(seconds / size)} ${unit}`
+      : `${Math.floor(seconds / size)} ${unit} ${rest} ${unitOfRest}`
+  }
+  return `${seconds} s`
+}
+
+/** Returns a latency in milliseconds or seconds. */
+export const latency = (millis: number): string =>
+  millis < 1 ? "<1 ms" : millis < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
+
+/** Returns a number with one decimal where it is small. */
+export const rate = (value: number): string =>
+  value === 0 ? "0" : value < 0.1 ? "<0.1" : value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString()
+
+/** Returns a share in percent. */
+export const percent = (share: number): string =>
+  share === 0 ? "0 %" : share < 0.01 ? "<1 %" : share > 0.99 && share < 1 ? ">99 %" : `${Math.round(share * 100)} %`
+
+/** Returns the time of day. */
+export const clock = (at: number): string => new Date(at).toLocaleTimeString(undefined, { hourCycle: "h23" })
+
+/** Returns a time as machines read it. */
+export const iso = (at: number): string => new Date(at).toISOString()
+
+/** Returns a number with the word for what is counted. */
+export const plural = (count: number, word: string): string =>
+  `${count.toLocaleString()} ${word}${count === 1 ? "" : "s"}`

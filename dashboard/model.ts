@@ -1,0 +1,209 @@
+/**
+ * What the page knows of the circuits: pure functions from events of the control
+ * plane to plain data.
+ */
+import type * as CircuitState from "../src/CircuitState.ts"
+import type * as ControlApi from "../src/ControlApi.ts"
+
+/** Event of the stream, with its data parsed. */
+export type Event =
+  | { readonly event: "snapshot"; readonly data: ControlApi.Circuits }
+  | { readonly event: "update"; readonly data: ControlApi.Update }
+  | { readonly event: "change"; readonly data: ControlApi.Change }
+  | { readonly event: "activity"; readonly data: ControlApi.Activity }
+
+/** Calls of a circuit by period, the newest last. All three have a number for each period. */
+export interface Activity {
+  readonly successes: ReadonlyArray<number>
+  readonly failures: ReadonlyArray<number>
+  readonly refused: ReadonlyArray<number>
+}
+
+/** What the page knows. */
+export interface Model {
+  /** Circuits by id, in the order in which they were listed. */
+  readonly circuits: ReadonlyMap<string, ControlApi.Circuit>
+  /** Circuits that there are, listed or not. */
+  readonly total: number
+  readonly activity: ReadonlyMap<string, Activity>
+  readonly periodMillis: number
+  /** Periods that were told since the stream began. */
+  readonly toldPeriods: number
+  /** Latest changes, the newest first. */
+  readonly changes: ReadonlyArray<ControlApi.Change>
+  /** How far the server's clock is ahead of this one, in milliseconds. */
+  readonly aheadMillis: number
+}
+
+export const periods = 60
+const keptChanges = 200
+
+export const quiet: Activity = {
+  successes: Array<number>(periods).fill(0),
+  failures: Array<number>(periods).fill(0),
+  refused: Array<number>(periods).fill(0)
+}
+
+export const empty: Model = {
+  circuits: new Map(),
+  total: 0,
+  activity: new Map(),
+  periodMillis: 5000,
+  toldPeriods: 0,
+  changes: [],
+  aheadMillis: 0
+}
+
+export const idOf = ({ key, name }: { readonly name: string; readonly key?: string }): string =>
+  JSON.stringify(key === undefined ? [name] : [name, key])
+
+/** Returns what is known after an event that was received at `now`. */
+export const apply = (model: Model, { data, event }: Event, now: number): Model => {
+  switch (event) {
+    case "snapshot":
+      return {
+        ...model,
+        circuits: new Map(data.circuits.map((circuit) => [idOf(circuit), circuit])),
+        total: data.total,
+        // The past comes next.
+        activity: new Map(),
+        toldPeriods: 0,
+        aheadMillis: data.at - now
+      }
+    case "update": {
+      const circuits = new Map(model.circuits)
+      for (const circuit of data.circuits) circuits.set(idOf(circuit), circuit)
+      for (const gone of data.gone) circuits.delete(idOf(gone))
+      return { ...model, circuits, total: data.total, aheadMillis: data.at - now }
+    }
+    case "change": {
+      const id = idOf(data)
+      const known = model.circuits.get(id)
+      // What else differs comes with the next update.
+      const circuits =
+        known === undefined
+          ? model.circuits
+          : new Map(model.circuits).set(id, {
+              ...known,
+              state: data.to,
+              ...(data.to._tag === "Open" ? { retryAt: data.to.since + data.to.openMillis } : undefined)
+            })
+      return { ...withChanges(model, [data]), circuits, aheadMillis: data.at - now }
+    }
+    case "activity":
+      return {
+        ...model,
+        activity: shifted(model.activity, data),
+        periodMillis: data.everyMillis,
+        toldPeriods: model.toldPeriods + data.periods
+      }
+  }
+}
+
+/** Returns what is known with changes that were told in another way, the newest last. */
+export const withChanges = (model: Model, told: ReadonlyArray<ControlApi.Change>): Model => {
+  const known = new Set(model.changes.map((change) => JSON.stringify(change)))
+  const changes = told.filter((change) => !known.has(JSON.stringify(change))).toReversed()
+  return { ...model, changes: [...changes, ...model.changes].sort((a, b) => b.at - a.at).slice(0, keptChanges) }
+}
+
+const shifted = (
+  known: ReadonlyMap<string, Activity>,
+  { circuits, periods: told }: ControlApi.Activity
+): ReadonlyMap<string, Activity> => {
+  const next = new Map<string, Activity>()
+  const counted = new Map(circuits.map((circuit) => [idOf(circuit), circuit]))
+  for (const id of new Set([...known.keys(), ...counted.keys()])) {
+    const before = known.get(id) ?? quiet
+    const now = counted.get(id)
+    const row = (name: keyof Activity) => {
+      const latest = now?.[name] ?? []
+      const padded = [...Array<number>(Math.max(0, told - latest.length)).fill(0), ...latest]
+      return [...before[name], ...padded].slice(-periods)
+    }
+    const activity = { successes: row("successes"), failures: row("failures"), refused: row("refused") }
+    if (Object.values(activity).some((counts) => counts.some((count) => count > 0))) next.set(id, activity)
+  }
+  return next
+}
+
+/** What the latest calls of a circuit came to. */
+export interface Rates {
+  /** Calls a second that ran. */
+  readonly calls: number
+  /** Share of them that failed, absent where there were none. */
+  readonly failed: number | undefined
+  /** Calls a second that were refused. */
+  readonly refused: number
+}
+
+/** Returns what the calls of a number of periods came to, the last ones. */
+export const rates = (activity: Activity | undefined, periods: number, periodMillis: number): Rates => {
+  const sum = (counts: ReadonlyArray<number> = []) => counts.slice(-periods).reduce((total, count) => total + count, 0)
+  const failures = sum(activity?.failures)
+  const ran = sum(activity?.successes) + failures
+  const seconds = (periods * periodMillis) / 1000
+  return {
+    calls: ran / seconds,
+    failed: ran === 0 ? undefined : failures / ran,
+    refused: sum(activity?.refused) / seconds
+  }
+}
+
+/** State of a circuit. */
+export type Tag = CircuitState.CircuitState["_tag"]
+
+/** Groups that circuits are counted and shown by, the most urgent first. */
+export const groups = [
+  { id: "open", name: "Open", tags: ["Open"] },
+  { id: "half-open", name: "Half-open", tags: ["HalfOpen"] },
+  { id: "held", name: "Held", tags: ["HeldOpen", "HeldClosed"] },
+  { id: "closed", name: "Closed", tags: ["Closed"] }
+] as const
+
+/** Name of a group. */
+export type Group = (typeof groups)[number]["id"]
+
+export const stateNames: Readonly<Record<Tag, string>> = {
+  Open: "Open",
+  HalfOpen: "Half-open",
+  HeldOpen: "Held open",
+  HeldClosed: "Held closed",
+  Closed: "Closed"
+}
+
+/** Returns how many circuits each group has. */
+export const counts = (circuits: Iterable<ControlApi.Circuit>): Readonly<Record<Group, number>> => {
+  const found = { open: 0, "half-open": 0, held: 0, closed: 0 }
+  for (const { state } of circuits) found[groupOf(state._tag)]++
+  return found
+}
+
+const groupOf = (tag: Tag): Group =>
+  groups.find(({ tags }) => (tags as ReadonlyArray<Tag>).includes(tag))?.id ?? "closed"
+
+/**
+ * Returns the circuits of a group, or all, whose name or key holds a text: the
+ * most urgent first, and those of keys after their breaker.
+ */
+export const select = (
+  circuits: Iterable<ControlApi.Circuit>,
+  group: Group | undefined,
+  text: string
+): ReadonlyArray<ControlApi.Circuit> => {
+  const wanted = text.trim().toLowerCase()
+  const byGroup = new Map<Group, Array<ControlApi.Circuit>>(groups.map(({ id }) => [id, []]))
+  const order = new Map<string, number>()
+  for (const circuit of circuits) {
+    if (!order.has(circuit.name)) order.set(circuit.name, order.size)
+    const own = groupOf(circuit.state._tag)
+    if (group !== undefined && own !== group) continue
+    if (`${circuit.name} ${circuit.key ?? ""}`.toLowerCase().includes(wanted)) byGroup.get(own)?.push(circuit)
+  }
+  const place = ({ name }: ControlApi.Circuit): number => order.get(name) ?? 0
+  return [...byGroup.values()].flatMap((chosen) => chosen.sort((a, b) => place(a) - place(b)))
+}
+
+/** Returns why a circuit is as it is, absent where there is nothing to say. */
+export const why = (state: CircuitState.CircuitState): string | undefined =>
+  state._tag === "Closed" ? undefined : state.reason

@@ -1,0 +1,43 @@
+/**
+ * What a circuit is, in words.
+ */
+import type * as ControlApi from "../src/ControlApi.ts"
+import * as Format from "./format.ts"
+
+/** Returns what comes next for a circuit and when, absent where nothing does by itself. */
+export const next = ({ retryAt, state }: ControlApi.Circuit, now: number): string | undefined => {
+  switch (state._tag) {
+    case "Closed":
+      return undefined
+    case "Open":
+      return retryAt !== undefined && retryAt > now
+        ? `Next probe in ${Format.span(retryAt - now)}.`
+        : "The next call is a probe."
+    case "HalfOpen":
+      return retryAt !== undefined && retryAt > now
+        ? `Next probe in ${Format.span(retryAt - now)}.`
+        : `${Format.plural(state.leases.length, "probe")} running, ${state.successes} succeeded.`
+    case "HeldOpen":
+    case "HeldClosed":
+      return state.until === undefined
+        ? "Until released."
+        : state.until > now
+          ? `Ends in ${Format.span(state.until - now)}.`
+          : "The hold is over."
+  }
+}
+
+/** Returns since when a circuit is as it is, and why, absent where it is closed. */
+export const note = ({ state }: ControlApi.Circuit, now: number): string | undefined => {
+  if (state._tag === "Closed") return undefined
+  const since = Format.span(now - state.since)
+  switch (state._tag) {
+    case "Open":
+      return `Open for ${since}: ${state.reason}`
+    case "HalfOpen":
+      return `Half-open for ${since}, opened by ${state.reason}`
+    case "HeldOpen":
+    case "HeldClosed":
+      return `Held${state.by === undefined ? "" : ` by ${state.by}`} for ${since}${state.reason === undefined ? "" : `: ${state.reason}`}`
+  }
+}
