@@ -218,8 +218,13 @@ export interface KeyOptions {
 /**
  * Options of a protected call. Where one of `classify`, `failureIf`, `ignore`
  * and `retryAfter` is given, they replace those of the breaker.
+ *
+ * **Details**
+ *
+ * Tags are those of the errors in `E`. Options that effects with different
+ * errors share are `ProtectOptions<unknown, unknown>`, which takes any tag.
  */
-export interface ProtectOptions<in A, in E> extends KeyOptions, Outcome.Options<A, E> {}
+export interface ProtectOptions<in A, E> extends KeyOptions, Outcome.Options<A, E> {}
 
 /**
  * Runs an effect through a circuit.
@@ -230,6 +235,8 @@ export interface ProtectOptions<in A, in E> extends KeyOptions, Outcome.Options<
  *   `CircuitOpenError`; with `orElse` that runs instead.
  * - Everything else about the effect is as it was: value, errors, defects and
  *   interruption.
+ * - Functions among the options get the value and the errors of the effect, and
+ *   tags are checked against those, where it is known: data-first, or in a pipe.
  *
  * **Example** (Answering refused calls, one circuit a tenant)
  *
@@ -251,28 +258,36 @@ export interface ProtectOptions<in A, in E> extends KeyOptions, Outcome.Options<
  * ```
  */
 export const protect: {
+  <I = never, A2 = never, E2 = never, R2 = never>(
+    source: Source<I>,
+    options: Unclassified & OrElse<A2, E2, R2>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R | R2 | I>
+  <I = never>(
+    source: Source<I>,
+    options?: Unclassified
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CircuitOpenError, R | I>
+  <A1, E1, R, A, E, I = never, A2 = never, E2 = never, R2 = never>(
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, R>,
+    source: Source<I>,
+    options: ProtectOptions<A, E> & OrElse<A2, E2, R2>
+  ): Effect.Effect<A1 | A2, E1 | E2, R | R2 | I>
+  <A1, E1, R, A, E, I = never>(
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, R>,
+    source: Source<I>,
+    options?: ProtectOptions<A, E>
+  ): Effect.Effect<A1, E1 | CircuitOpenError, R | I>
   <I = never, A = unknown, E = unknown, A2 = never, E2 = never, R2 = never>(
     source: Source<I>,
-    options: ProtectOptions<A, E> & {
-      readonly orElse: (refused: CircuitOpenError) => Effect.Effect<A2, E2, R2>
-    }
-  ): <A1 extends A, E1 extends E, R>(self: Effect.Effect<A1, E1, R>) => Effect.Effect<A1 | A2, E1 | E2, R | R2 | I>
+    options: ProtectOptions<A, E> & OrElse<A2, E2, R2>
+  ): <A1, E1, R>(
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>
+  ) => Effect.Effect<A1 | A2, E1 | E2, R | R2 | I>
   <I = never, A = unknown, E = unknown>(
     source: Source<I>,
     options?: ProtectOptions<A, E>
-  ): <A1 extends A, E1 extends E, R>(self: Effect.Effect<A1, E1, R>) => Effect.Effect<A1, E1 | CircuitOpenError, R | I>
-  <A, E, R, I = never, A2 = never, E2 = never, R2 = never>(
-    self: Effect.Effect<A, E, R>,
-    source: Source<I>,
-    options: ProtectOptions<A, E> & {
-      readonly orElse: (refused: CircuitOpenError) => Effect.Effect<A2, E2, R2>
-    }
-  ): Effect.Effect<A | A2, E | E2, R | R2 | I>
-  <A, E, R, I = never>(
-    self: Effect.Effect<A, E, R>,
-    source: Source<I>,
-    options?: ProtectOptions<A, E>
-  ): Effect.Effect<A, E | CircuitOpenError, R | I>
+  ): <A1, E1, R>(
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>
+  ) => Effect.Effect<A1, E1 | CircuitOpenError, R | I>
 } = (...args: ReadonlyArray<unknown>): never => {
   // The overloads say what the arguments and the result are.
   if (isSource(args[1])) {
@@ -282,6 +297,13 @@ export const protect: {
   const guarded = guard(...(args as [Source<unknown>, AnyProtectOptions | undefined]))
   return ((self: AnyEffect) => new Protected(self, guarded)) as never
 }
+
+interface OrElse<A, E, R> {
+  readonly orElse: (refused: CircuitOpenError) => Effect.Effect<A, E, R>
+}
+
+// Options of which none looks at the effect: it may be a union, whose errors cannot be inferred.
+type Unclassified = KeyOptions & { readonly [Option in keyof Outcome.Options]?: undefined }
 
 type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 

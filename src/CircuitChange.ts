@@ -4,7 +4,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
-import { label, why } from "./CircuitRefusal.ts"
+import { label, printable, why } from "./CircuitRefusal.ts"
 import * as CircuitState from "./CircuitState.ts"
 
 /**
@@ -48,8 +48,8 @@ export const log = ({ from, key, name, to }: Change): Effect.Effect<void> =>
     References.CurrentLogAnnotations,
     (annotations) => ({
       ...annotations,
-      "circuit.name": name,
-      ...(key === undefined ? undefined : { "circuit.key": key }),
+      "circuit.name": printable(name),
+      ...(key === undefined ? undefined : { "circuit.key": printable(key) }),
       "circuit.from": from._tag,
       "circuit.to": to._tag
     })
@@ -58,7 +58,7 @@ export const log = ({ from, key, name, to }: Change): Effect.Effect<void> =>
 const words = (from: CircuitState.CircuitState, to: CircuitState.CircuitState): string => {
   switch (to._tag) {
     case "Open":
-      return `OPEN after ${to.reason}, for ${to.openMillis} ms`
+      return `OPEN after ${printable(to.reason)}, for ${to.openMillis} ms`
     case "HalfOpen":
       return "transitioning to HALF_OPEN"
     case "Closed": {
@@ -87,7 +87,8 @@ export const summary = (cause: Cause.Cause<unknown>): string => {
     const error = Cause.squash(cause)
     const text =
       error instanceof Error
-        ? `${error.name}: ${error.message}`
+        ? // Many errors have no message, and a `toString` of their own may say more than a line.
+          Error.prototype.toString.call(error)
         : typeof error === "string"
           ? error
           : JSON.stringify(error)

@@ -63,9 +63,14 @@ export type Outcome = Success | Failure | Ignored
 export type Classify<A = unknown, E = unknown> = (exit: Exit.Exit<A, E>) => Outcome
 
 /**
+ * Tags of the errors in `E`, or any string where `E` is unknown.
+ */
+export type Tag<E> = unknown extends E ? string : E extends { readonly _tag: infer Tag extends string } ? Tag : never
+
+/**
  * Choice of errors: a predicate, a tag, or several tags.
  */
-export type ErrorMatch<E> = ((error: E) => boolean) | string | ReadonlyArray<string>
+export type ErrorMatch<E> = ((error: E) => boolean) | Tag<E> | ReadonlyArray<Tag<E>>
 
 /**
  * Function that reads how long an error asks to wait.
@@ -81,7 +86,7 @@ export type RetryAfter<in E = unknown> = (error: E) => Duration.Input | undefine
  * `ignore` matches is ignored, and where `failureIf` is given an error that it
  * does not match is ignored too: it is never a success. Defects stay failures.
  */
-export interface Options<in A = unknown, in E = unknown> {
+export interface Options<in A = unknown, E = unknown> {
   /** Reads the outcome off the exit. */
   readonly classify?: Classify<A, E> | undefined
   /** Errors that count as failures. Default: all. */
@@ -118,19 +123,20 @@ const plainFailure: Failure = { _tag: "Failure", retryAfter: undefined }
  * it may be text that the dependency sent.
  */
 export const failure = (options?: { readonly retryAfter?: Duration.Input | undefined }): Outcome => {
-  const retryAfter = wait(options?.retryAfter)
+  const retryAfter = finite(wait(options?.retryAfter))
   return retryAfter === undefined ? plainFailure : { _tag: "Failure", retryAfter }
 }
 
 /**
  * Returns how long an error asks to wait: what `retryAfter` (default: the
- * property of that name) reads off it, if that is a finite duration above zero.
+ * property of that name) reads off it, if that is a duration above zero.
  *
  * **Details**
  *
  * A duration is anything that Effect takes for one: a `Duration`, milliseconds,
  * `"2 seconds"`. Anything else is no hint, and neither is a property that throws
- * when it is read. A refusal of this package computes its `retryAfter` when it
+ * when it is read. An infinite one asks not to come back: it ends a retry, and a
+ * circuit ignores it. A refusal of this package computes its `retryAfter` when it
  * is read, so the hint is the time that was left when it was refused.
  *
  * **Example** (Reading a hint)
@@ -155,12 +161,15 @@ const wait = (given: unknown): Duration.Duration | undefined => {
   if (given === undefined) return undefined
   try {
     const duration = Duration.fromInputUnsafe(given as Duration.Input) // throws for anything else
-    const millis = Duration.toMillis(duration)
-    return millis > 0 && Number.isFinite(millis) ? duration : undefined
+    return Duration.toMillis(duration) > 0 ? duration : undefined
   } catch {
     return undefined
   }
 }
+
+// An infinite hint says never, and a circuit has to ask again some time.
+const finite = (hint: Duration.Duration | undefined): Duration.Duration | undefined =>
+  hint !== undefined && Number.isFinite(Duration.toMillis(hint)) ? hint : undefined
 
 const propertyOf = (error: unknown): unknown => {
   try {
@@ -190,7 +199,7 @@ const classifyWith =
     for (const reason of exit.cause.reasons) {
       if (Cause.isDieReason(reason)) return plainFailure
       if (Cause.isFailReason(reason) && !Refusal.isRefusal(reason.error) && isFailure(reason.error)) {
-        return { _tag: "Failure", retryAfter: hint(reason.error, retryAfter) }
+        return { _tag: "Failure", retryAfter: finite(hint(reason.error, retryAfter)) }
       }
     }
     // What is left is interruption and errors that do not count.

@@ -14,7 +14,8 @@
  * - Refusals of this package's own policies are not retried, and `while` does
  *   not see them, unless `retryRefusals` is true.
  * - The delay is that of `backoff`, or the `retryAfter` of the error where that
- *   is longer.
+ *   is longer. An error whose `retryAfter` is infinite or longer than
+ *   `maxRetryAfter` is not retried.
  * - A delay of zero is no sleep: an effect without one can be run with
  *   `Effect.runSync`.
  *
@@ -72,7 +73,7 @@ import * as Refusal from "./Refusal.ts"
 /**
  * Tags of the errors in `E`, or any string where `E` is unknown.
  */
-export type Tag<E> = unknown extends E ? string : E extends { readonly _tag: infer Tag extends string } ? Tag : never
+export type Tag<E> = Outcome.Tag<E>
 
 /**
  * Tags that need not be those of the error, made by `tags`.
@@ -138,12 +139,12 @@ interface Shared<E, Reason, SE, SR, OR> {
   readonly while?: ((error: E) => boolean) | Tag<E> | ReadonlyArray<Tag<E>> | Tags | undefined
   /** Whether refusals of this package's policies are retried like other errors. Default false. */
   readonly retryRefusals?: boolean | undefined
-  /** Longest `retryAfter` to wait for. An error with a longer one is not retried. Default 1 minute. */
+  /** Longest `retryAfter` to wait for. An error with a longer one, or an infinite one, is not retried. Default 1 minute. */
   readonly maxRetryAfter?: Duration.Input | undefined
   /**
    * Reads how long the error asks to wait, as `Outcome.hint` does. Default: its property `retryAfter`.
    *
-   * A number is milliseconds. Anything that is no finite duration above zero is ignored.
+   * A number is milliseconds. Anything that is no duration above zero is ignored.
    */
   readonly retryAfter?: Outcome.RetryAfter<Reason> | undefined
   /** Effect that is run before the sleep. */
@@ -233,7 +234,7 @@ export const retry: {
     self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>
   ) => Effect.Effect<A, E1 | SE, R | SR | OR>
   <A, E1, R, E, SE = never, SR = never, OR = never>(
-    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>,
+    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, R>,
     options?: Options<E, SE, SR, OR>
   ): Effect.Effect<A, E1 | SE, R | SR | OR>
 } = /* @__PURE__ */ combinator("retry")
@@ -274,7 +275,7 @@ export const retryOrExhausted: {
     self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>
   ) => Effect.Effect<A, E1 | SE | RetryExhaustedError<E1>, R | SR | OR>
   <A, E1, R, E, SE = never, SR = never, OR = never>(
-    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, unknown>,
+    self: Effect.Effect<A, E1, R> & Effect.Effect<unknown, E, R>,
     options?: Options<E, SE, SR, OR>
   ): Effect.Effect<A, E1 | SE | RetryExhaustedError<E1>, R | SR | OR>
 } = /* @__PURE__ */ combinator("retryOrExhausted")
@@ -317,7 +318,7 @@ export const retryUntil: {
     self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>
   ) => Effect.Effect<Accepted<A1, B>, E1 | SE | RetryExhaustedError<E1 | UnacceptedValue<A1>>, R | SR | OR>
   <A1, E1, R, A, E, B extends A = A, SE = never, SR = never, OR = never>(
-    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, unknown>,
+    self: Effect.Effect<A1, E1, R> & Effect.Effect<A, E, R>,
     options: UntilOptions<A, B, E, SE, SR, OR>
   ): Effect.Effect<Accepted<A1, B>, E1 | SE | RetryExhaustedError<E1 | UnacceptedValue<A1>>, R | SR | OR>
 } = /* @__PURE__ */ combinator("retryUntil")

@@ -11,46 +11,83 @@ const details: CircuitRefusal.CircuitOpenDetails = {
   breaker: "api",
   key: undefined,
   state: "Open",
-  since: 5,
+  since: 1_795_262_671_005,
   reason: "5 consecutive failures",
   by: undefined,
   retryAfterMillis: 250
 }
 
 describe("CircuitOpenError", () => {
-  const messages: ReadonlyArray<[Partial<CircuitRefusal.CircuitOpenDetails>, string]> = [
-    [{}, `Circuit "api" is open: 5 consecutive failures (next call in 250 ms)`],
-    [{ key: "tenant" }, `Circuit "api" (tenant) is open: 5 consecutive failures (next call in 250 ms)`],
-    [{ key: "" }, `Circuit "api" () is open: 5 consecutive failures (next call in 250 ms)`],
-    [{ reason: undefined, retryAfterMillis: undefined }, `Circuit "api" is open`],
-    [{ retryAfterMillis: 0 }, `Circuit "api" is open: 5 consecutive failures (next call in 0 ms)`],
+  const at = "2026-11-21T12:04:31.005Z"
+  const messages: ReadonlyArray<readonly [Partial<CircuitRefusal.CircuitOpenDetails>, string]> = [
+    [{}, `Circuit "api" has been open since ${at}: 5 consecutive failures (next call in 250 ms)`],
+    [
+      { key: "tenant" },
+      `Circuit "api" (tenant) has been open since ${at}: 5 consecutive failures (next call in 250 ms)`
+    ],
+    [{ key: "" }, `Circuit "api" () has been open since ${at}: 5 consecutive failures (next call in 250 ms)`],
+    [{ reason: undefined, retryAfterMillis: undefined }, `Circuit "api" has been open since ${at}`],
+    [{ retryAfterMillis: 0 }, `Circuit "api" has been open since ${at}: 5 consecutive failures (next call in 0 ms)`],
     [
       { state: "HalfOpen", retryAfterMillis: undefined },
-      `Circuit "api" is half-open and its probes are taken: 5 consecutive failures`
+      `Circuit "api" has been half-open since ${at} and its probes are taken: 5 consecutive failures`
     ],
     [
       { state: "HalfOpen" },
-      `Circuit "api" is half-open and waits before the next probe: 5 consecutive failures (next call in 250 ms)`
+      `Circuit "api" has been half-open since ${at} and waits before the next probe: 5 consecutive failures (next call in 250 ms)`
     ],
-    [{ state: "HeldOpen", reason: undefined, retryAfterMillis: undefined }, `Circuit "api" is held open`],
+    [
+      { state: "HeldOpen", reason: undefined, retryAfterMillis: undefined },
+      `Circuit "api" has been held open since ${at}`
+    ],
     [
       { state: "HeldOpen", by: "ada", reason: "maintenance" },
+      `Circuit "api" has been held open by ada since ${at}: maintenance (next call in 250 ms)`
+    ],
+    [
+      { since: 0 },
+      `Circuit "api" has been open since 1970-01-01T00:00:00.000Z: 5 consecutive failures (next call in 250 ms)`
+    ],
+    ...[Number.NaN, Infinity, -Infinity, 8.64e15 + 1].map(
+      (since) => [{ since }, `Circuit "api" is open: 5 consecutive failures (next call in 250 ms)`] as const
+    ),
+    [
+      { state: "HalfOpen", since: Infinity, retryAfterMillis: undefined },
+      `Circuit "api" is half-open and its probes are taken: 5 consecutive failures`
+    ],
+    [
+      { state: "HeldOpen", since: Infinity, by: "ada", reason: "maintenance" },
       `Circuit "api" is held open by ada: maintenance (next call in 250 ms)`
     ]
   ]
   for (const [partial, message] of messages) {
-    it(message, () => {
+    it(`${message} [since ${partial.since ?? at}]`, () => {
       assert.strictEqual(new CircuitRefusal.CircuitOpenError({ ...details, ...partial }).message, message)
     })
   }
 
+  it("is one line of text, whatever a key, an author and a reason hold", () => {
+    const { message } = new CircuitRefusal.CircuitOpenError({
+      ...details,
+      key: "a\nb",
+      by: "ada\u2028",
+      reason: "\u001b[31m\r\nlevel=ERROR é \u{1f600} \u202e\u{e0041}\ud800",
+      retryAfterMillis: undefined
+    })
+    assert.strictEqual(
+      message,
+      `Circuit "api" (a\\u000ab) has been open by ada\\u2028 since ${at}: ` +
+        String.raw`\u001b[31m\u000d\u000alevel=ERROR é 😀 \u202e\udb40\udc41\ud800`
+    )
+  })
+
   it("derives when it opened and how long to wait", () => {
     const error = (partial: Partial<CircuitRefusal.CircuitOpenDetails>) =>
       new CircuitRefusal.CircuitOpenError({ ...details, ...partial })
-    assert.deepStrictEqual([error({}).openedAt, error({}).retryAfter], [5, Duration.millis(250)])
+    assert.deepStrictEqual([error({}).openedAt, error({}).retryAfter], [details.since, Duration.millis(250)])
     assert.deepStrictEqual(error({ retryAfterMillis: 0 }).retryAfter, Duration.zero)
     assert.isUndefined(error({ retryAfterMillis: undefined }).retryAfter)
-    assert.strictEqual(error({ state: "HeldOpen" }).openedAt, 5)
+    assert.strictEqual(error({ state: "HeldOpen" }).openedAt, details.since)
     assert.isUndefined(error({ state: "HalfOpen" }).openedAt)
   })
 

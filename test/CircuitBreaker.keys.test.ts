@@ -14,7 +14,7 @@ describe("circuits of keys", () => {
       yield* a.fail
       const error = refused(yield* a.succeed)
       assert.deepStrictEqual([error.breaker, error.key], ["api", "a"])
-      assert.match(error.message, /^Circuit "api" \(a\) is open/)
+      assert.match(error.message, /^Circuit "api" \(a\) has been open since /)
       assert.deepStrictEqual(yield* b.succeed, Exit.succeed("value"))
       assert.deepStrictEqual([yield* a.state, yield* b.state, yield* state], ["Open", "Closed", "Closed"])
     })
@@ -33,7 +33,10 @@ describe("circuits of keys", () => {
       const { breaker, state } = yield* make(quick)
       const [a, b] = [caller(breaker, { key: "a" }), caller(breaker, { key: "b" })]
       yield* CircuitBreaker.holdOpen(breaker, { key: "a", reason: "abuse", by: "ada" })
-      assert.strictEqual(refused(yield* a.succeed).message, `Circuit "api" (a) is held open by ada: abuse`)
+      assert.strictEqual(
+        refused(yield* a.succeed).message,
+        `Circuit "api" (a) has been held open by ada since 1970-01-01T00:00:00.000Z: abuse`
+      )
       assert.deepStrictEqual(yield* b.succeed, Exit.succeed("value"))
       assert.strictEqual(yield* state, "Closed")
       yield* CircuitBreaker.release(breaker, { key: "b" })

@@ -394,6 +394,45 @@ describe("the log", () => {
     }).pipe(Effect.provide(log.layer))
   })
 
+  both("is one line of text for each change, whatever names, keys, authors and reasons hold", () => {
+    const log = collectLogs()
+    const line = "a\nb\u001b[2K"
+    const text = String.raw`a\u000ab\u001b[2K`
+    return Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make(line, { trip: TripPolicy.consecutive(1) })
+      yield* CircuitBreaker.holdOpen(breaker, { by: line, reason: line })
+      yield* CircuitBreaker.release(breaker)
+      yield* caller(breaker, { key: line }).exit(Effect.fail(line))
+      assert.deepStrictEqual(
+        log.lines.map(({ annotations, message }) => [message, annotations["circuit.name"], annotations["circuit.key"]]),
+        [
+          [`Circuit "${text}" HELD_OPEN by ${text}: ${text}`, text, undefined],
+          [`Circuit "${text}" CLOSED, by hand`, text, undefined],
+          [
+            `Circuit "${text}" (${text}) OPEN after 1 consecutive failure, the last with ${text}, for 30000 ms`,
+            text,
+            text
+          ]
+        ]
+      )
+    }).pipe(Effect.provide(log.layer))
+  })
+
+  both("takes a key that is no string, of a caller without types", () => {
+    const log = collectLogs()
+    return Effect.gen(function* () {
+      const { breaker, state } = yield* make({ trip: TripPolicy.consecutive(1) })
+      const five = caller(breaker, { key: 5 as unknown as string })
+      assert.deepStrictEqual(yield* five.fail, Exit.fail("boom"))
+      assert.match(refused(yield* five.succeed).message, /^Circuit "api" \(5\) has been open/)
+      assert.deepStrictEqual([yield* five.state, yield* state], ["Open", "Closed"])
+      assert.deepStrictEqual(
+        log.lines.map(({ annotations }) => annotations["circuit.key"]),
+        ["5"]
+      )
+    }).pipe(Effect.provide(log.layer))
+  })
+
   both("is silent with `log: false`", () => {
     const log = collectLogs()
     return Effect.gen(function* () {
@@ -422,7 +461,7 @@ describe("the log", () => {
 
   const causes: ReadonlyArray<[string, Effect.Effect<never, unknown>, string]> = [
     ["an error", Effect.fail(new TypeError("no route")), "TypeError: no route"],
-    ["a tagged error", Effect.fail(new NotFound({ id: 1 })), "NotFound: "],
+    ["a tagged error", Effect.fail(new NotFound({ id: 1 })), "NotFound"],
     ["a string", Effect.fail("boom"), "boom"],
     ["an object", Effect.fail({ code: 7 }), `{"code":7}`],
     ["a defect", Effect.die(new Error("bug")), "Error: bug"],

@@ -555,7 +555,7 @@ describe("an open circuit", () => {
       assert.deepStrictEqual(error.retryAfter, Duration.seconds(6))
       assert.strictEqual(
         error.message,
-        `Circuit "api" is open: 2 consecutive failures, the last with Error: connection reset (next call in 6000 ms)`
+        `Circuit "api" has been open since 1970-01-01T00:01:00.000Z: 2 consecutive failures, the last with Error: connection reset (next call in 6000 ms)`
       )
       assert.isTrue(Refusal.isRefusal(error))
     })
@@ -937,7 +937,7 @@ describe("a half-open circuit", () => {
       assert.deepStrictEqual([error.state, error.retryAfter, error.openedAt], ["HalfOpen", undefined, undefined])
       assert.strictEqual(
         error.message,
-        `Circuit "api" is half-open and its probes are taken: 1 consecutive failure, the last with boom`
+        `Circuit "api" has been half-open since 1970-01-01T00:00:10.000Z and its probes are taken: 1 consecutive failure, the last with boom`
       )
       assert.deepStrictEqual(yield* probe.end(Exit.succeed(1)), Exit.succeed(1))
       assert.strictEqual(yield* state, "Closed")
@@ -1155,7 +1155,10 @@ describe("a circuit in an operator's hands", () => {
         [error.state, error.since, error.openedAt, error.reason, error.by, error.retryAfter],
         ["HeldOpen", 0, 0, "maintenance", "ada", undefined]
       )
-      assert.strictEqual(error.message, `Circuit "api" is held open by ada: maintenance`)
+      assert.strictEqual(
+        error.message,
+        `Circuit "api" has been held open by ada since 1970-01-01T00:00:00.000Z: maintenance`
+      )
       yield* CircuitBreaker.release(breaker)
       assert.strictEqual(yield* state, "Closed")
       assert.deepStrictEqual(yield* succeed, Exit.succeed("value"))

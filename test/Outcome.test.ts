@@ -54,11 +54,15 @@ describe("hint", () => {
     [1n, Duration.nanos(1n)],
     ["5 seconds", Duration.seconds(5)],
     [{ seconds: 1, milliseconds: 500 }, Duration.millis(1500)],
-    [[2, 0], Duration.seconds(2)]
+    [[2, 0], Duration.seconds(2)],
+    [Duration.infinity, Duration.infinity],
+    [Number.POSITIVE_INFINITY, Duration.infinity],
+    ["Infinity", Duration.infinity],
+    [{ seconds: Number.MAX_VALUE }, Duration.infinity]
   ]
   for (const [retryAfter, expected] of some) {
     const shown = typeof retryAfter === "bigint" ? `${retryAfter}n` : JSON.stringify(retryAfter)
-    it(`is the finite duration above zero in \`retryAfter\`: ${shown}`, () => {
+    it(`is the duration above zero in \`retryAfter\`: ${shown}`, () => {
       for (const hint of [
         Outcome.hint({ retryAfter }),
         Outcome.hint(new Unavailable({ retryAfter })),
@@ -117,13 +121,11 @@ describe("hint", () => {
   const none: ReadonlyArray<unknown> = [
     { retryAfter: Duration.zero },
     { retryAfter: Duration.seconds(-1) },
-    { retryAfter: Duration.infinity },
     { retryAfter: Duration.negativeInfinity },
     { retryAfter: 0 },
     { retryAfter: -5 },
     { retryAfter: Number.NaN },
-    { retryAfter: Number.POSITIVE_INFINITY },
-    { retryAfter: "Infinity" },
+    { retryAfter: Number.NEGATIVE_INFINITY },
     { retryAfter: "120" },
     { retryAfter: "Wed, 21 Oct 2026 07:28:00 GMT" },
     { retryAfter: true },
@@ -157,6 +159,7 @@ describe("classify", () => {
     ["the error undefined", Exit.fail(undefined), failed],
     ["a defect", Exit.die("a defect"), failed],
     ["an error with a hint", Exit.fail(new Unavailable({ retryAfter: Duration.seconds(3) })), failedFor("3 seconds")],
+    ["an error with an infinite hint", Exit.fail(new Unavailable({ retryAfter: Duration.infinity })), failed],
     ["an error with a hint that is none", Exit.fail(new Unavailable({ retryAfter: "soon" })), failed],
     ["an error with a hint as text", Exit.fail(new Unavailable({ retryAfter: "3 seconds" })), failedFor("3 seconds")],
     ["interruption", Exit.interrupt(1), Outcome.ignored],

@@ -565,7 +565,12 @@ describe("retryAfter", () => {
     ["of zero changes nothing", 0, [0, 1000]],
     ["of maxRetryAfter is waited for", Duration.minutes(1), [0, 60_000]],
     ["longer than maxRetryAfter ends the retrying", Duration.millis(60_001), [0]],
-    ["that is infinite is ignored", Duration.infinity, [0, 1000]],
+    ["that is infinite ends the retrying", Duration.infinity, [0]],
+    ["that is infinite as a number ends the retrying", Infinity, [0]],
+    ["that is infinite as text ends the retrying", "Infinity", [0]],
+    ["of more seconds than a number holds milliseconds ends the retrying", { seconds: 1e308 }, [0]],
+    ["of more nanoseconds than a number holds ends the retrying", 10n ** 400n, [0]],
+    ["of the most milliseconds that a number holds ends the retrying", Number.MAX_VALUE, [0]],
     ["that is NaN is ignored", Number.NaN, [0, 1000]],
     ["that is negative is ignored", -5000, [0, 1000]],
     ["that is minus infinity is ignored", Number.NEGATIVE_INFINITY, [0, 1000]],
@@ -634,9 +639,11 @@ describe("retryAfter", () => {
 
   it.effect("a hint beyond maxRetryAfter fails with the error itself", () =>
     Effect.gen(function* () {
-      const error = new Unavailable({ retryAfter: "1 hour" })
-      for (const retried of [Retry.retry(Effect.fail(error)), Retry.retryOrExhausted(Effect.fail(error))]) {
-        assert.deepStrictEqual((yield* settle(retried)).exit, Exit.fail(error))
+      for (const retryAfter of ["1 hour", Duration.infinity]) {
+        const error = new Unavailable({ retryAfter })
+        for (const retried of [Retry.retry(Effect.fail(error)), Retry.retryOrExhausted(Effect.fail(error))]) {
+          assert.deepStrictEqual((yield* settle(retried)).exit, Exit.fail(error))
+        }
       }
     })
   )

@@ -26,10 +26,7 @@ export const both = (name: string, body: () => Effect.Effect<unknown, unknown, S
 }
 
 /** Makes calls to a breaker. */
-export const caller = (
-  breaker: CircuitBreaker.Source,
-  options?: CircuitBreaker.ProtectOptions<unknown, unknown> & { readonly key?: string | undefined }
-) => {
+export const caller = (breaker: CircuitBreaker.Source, options?: CircuitBreaker.ProtectOptions<unknown, unknown>) => {
   const exit = <A, E>(effect: Effect.Effect<A, E>) => Effect.exit(CircuitBreaker.protect(effect, breaker, options))
   return {
     /** Exit of one call. */

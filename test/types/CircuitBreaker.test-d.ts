@@ -124,6 +124,100 @@ describe("protect", () => {
     call.pipe(CircuitBreaker.protect(breaker, { classify: (_: Exit.Exit<string, unknown>) => Outcome.success }))
   })
 
+  it("data-last, gives the functions the value and the errors of the effect", () => {
+    const protectedCall = call.pipe(
+      CircuitBreaker.protect(Payments, {
+        failureIf: (error) => {
+          expectTypeOf(error).toEqualTypeOf<A | B>()
+          return true
+        },
+        ignore: (error) => {
+          expectTypeOf(error).toEqualTypeOf<A | B>()
+          return true
+        },
+        retryAfter: (error) => {
+          expectTypeOf(error).toEqualTypeOf<A | B>()
+          return undefined
+        }
+      })
+    )
+    expectTypeOf(protectedCall).toEqualTypeOf<Effect.Effect<number, A | B | Refused, Work | Payments>>()
+    call.pipe(
+      CircuitBreaker.protect(Payments, {
+        classify: (exit) => {
+          expectTypeOf(exit).toEqualTypeOf<Exit.Exit<number, A | B>>()
+          return Outcome.success
+        },
+        orElse: () => Effect.void
+      })
+    )
+  })
+
+  it("refuses a tag that no error of the effect has", () => {
+    // @ts-expect-error
+    call.pipe(CircuitBreaker.protect(breaker, { ignore: "C" }))
+    // @ts-expect-error
+    call.pipe(CircuitBreaker.protect(breaker, { failureIf: ["A", "C"] }))
+    // @ts-expect-error
+    call.pipe(CircuitBreaker.protect(breaker, { ignore: "C", orElse: () => Effect.void }))
+    // @ts-expect-error
+    CircuitBreaker.protect(call, breaker, { ignore: "C" })
+    // @ts-expect-error
+    CircuitBreaker.protect(call, breaker, { ignore: "C", orElse: () => Effect.void })
+    // @ts-expect-error
+    safe.pipe(CircuitBreaker.protect(breaker, { ignore: "A" }))
+    // @ts-expect-error
+    Effect.fn("call")(() => call, CircuitBreaker.protect(breaker, { ignore: "C" }))
+    // @ts-expect-error
+    Outcome.classifier<number, A | B>({ ignore: "C" })
+  })
+
+  it("takes any tag where the errors are not known", () => {
+    const unknown = Effect.fail<unknown>("error")
+    unknown.pipe(CircuitBreaker.protect(breaker, { ignore: "C" }))
+    CircuitBreaker.protect(unknown, breaker, { ignore: "C" })
+    const shared: CircuitBreaker.ProtectOptions<unknown, unknown> = { ignore: ["A", "C"] }
+    expectTypeOf(call.pipe(CircuitBreaker.protect(breaker, shared))).toEqualTypeOf<
+      Effect.Effect<number, A | B | Refused, Work>
+    >()
+    expectTypeOf(CircuitBreaker.protect(call, breaker, shared)).toEqualTypeOf<
+      Effect.Effect<number, A | B | Refused, Work>
+    >()
+    const reused = CircuitBreaker.protect(breaker, { ignore: ["A", "C"] })
+    expectTypeOf(call.pipe(reused)).toEqualTypeOf<Effect.Effect<number, A | B | Refused, Work>>()
+    expectTypeOf(reused(safe)).toEqualTypeOf<Effect.Effect<string, Refused>>()
+  })
+
+  it("stays generic in a generic function", () => {
+    type Generic = <V, E, R>(self: Effect.Effect<V, E, R>) => Effect.Effect<V, E | Refused, R>
+    const plain = <V, E, R>(self: Effect.Effect<V, E, R>) => self.pipe(CircuitBreaker.protect(breaker, { key: "a" }))
+    expectTypeOf(plain).toEqualTypeOf<Generic>()
+    const first = <V, E, R>(self: Effect.Effect<V, E, R>) => CircuitBreaker.protect(self, breaker)
+    expectTypeOf(first).toEqualTypeOf<Generic>()
+    const direct = <V, E, R>(self: Effect.Effect<V, E, R>) => CircuitBreaker.protect(breaker, { ignore: "A" })(self)
+    expectTypeOf(direct).toEqualTypeOf<Generic>()
+    const shared: CircuitBreaker.ProtectOptions<unknown, unknown> = { ignore: "A" }
+    const piped = <V, E, R>(self: Effect.Effect<V, E, R>) => self.pipe(CircuitBreaker.protect(breaker, shared))
+    expectTypeOf(piped).toEqualTypeOf<Generic>()
+  })
+
+  it("takes one of several effects, and one inside another where a type is expected", () => {
+    const either = Effect.void as Effect.Effect<void> | Effect.Effect<never, A, Work>
+    expectTypeOf(either.pipe(CircuitBreaker.protect(breaker))).toEqualTypeOf<Effect.Effect<void, A | Refused, Work>>()
+    expectTypeOf(either.pipe(CircuitBreaker.protect(breaker, { key: "a", orElse: () => Effect.void }))).toEqualTypeOf<
+      Effect.Effect<void, A, Work>
+    >()
+    expectTypeOf(CircuitBreaker.protect(either, breaker, { ignore: "A" })).toEqualTypeOf<
+      Effect.Effect<void, A | Refused, Work>
+    >()
+    const nested: Effect.Effect<unknown, unknown> = CircuitBreaker.protect(
+      CircuitBreaker.protect(safe, breaker, { ignore: () => true }),
+      breaker,
+      { ignore: "CircuitOpenError" }
+    )
+    expectTypeOf(nested).toEqualTypeOf<Effect.Effect<unknown, unknown>>()
+  })
+
   it("applied to no effect yet is a function for any", () => {
     const protect = CircuitBreaker.protect(Payments)
     expectTypeOf(protect(call)).toEqualTypeOf<Effect.Effect<number, A | B | Refused, Work | Payments>>()

@@ -125,8 +125,10 @@ describe("make", () => {
 
   it("takes the errors that the functions of a breaker take", () => {
     expectTypeOf(
-      Policy.make({ breaker: { source: breaker, failureIf: (error: A) => error.a > 0, ignore: "B" } })
+      Policy.make({ breaker: { source: breaker, failureIf: (error: A) => error.a > 0, ignore: "A" } })
     ).toEqualTypeOf<Policy.Policy<never, Refused, never, A>>()
+    // @ts-expect-error no error that the policy takes has the tag
+    Policy.make({ breaker: { source: breaker, failureIf: (error: A) => error.a > 0, ignore: "B" } })
     Policy.make({
       breaker: {
         source: breaker,
@@ -147,6 +149,18 @@ describe("make", () => {
     expectTypeOf(Policy.make({ retry: shared })).toEqualTypeOf<Policy.Policy>()
     const decoded = Schema.decodeUnknownSync(Retry.Config)({})
     expectTypeOf(Policy.make({ retry: decoded })).toEqualTypeOf<Policy.Policy>()
+  })
+
+  it("checks tags where the errors are said", () => {
+    expectTypeOf(
+      Policy.make({ retry: { while: ["A", "B"] } satisfies Retry.Options<A | B>, attemptTimeout: 1 })
+    ).toEqualTypeOf<Policy.Policy<never, TimedOut>>()
+    // @ts-expect-error
+    Policy.make({ retry: { while: "C" } satisfies Retry.Options<A | B> })
+    // @ts-expect-error
+    Policy.retry<A | B>({ while: "C" })
+    // @ts-expect-error
+    Policy.circuitBreaker<never, A | B>({ source: breaker, ignore: "C" })
   })
 
   it("adds the errors and services of a schedule, and the services of onRetry", () => {

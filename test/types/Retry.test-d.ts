@@ -182,6 +182,14 @@ describe("retryUntil", () => {
   type Done = Extract<Job, { readonly state: "done" }>
   const poll: Effect.Effect<Job, A, Work> = Effect.never
 
+  it("inside another where a type is expected adds no services", () => {
+    const until = (n: string) => n !== ""
+    const nested: Effect.Effect<unknown, unknown> = Retry.retryUntil(Retry.retryUntil(Effect.succeed(""), { until }), {
+      until
+    })
+    expectTypeOf(nested).toEqualTypeOf<Effect.Effect<unknown, unknown>>()
+  })
+
   it("gives until the value, and the others the error or the value", () => {
     const polled = poll.pipe(
       Retry.retryUntil({
