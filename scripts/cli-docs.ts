@@ -8,9 +8,12 @@ import { TestConsole } from "effect/testing"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import * as prettier from "prettier"
+import * as ControlApi from "../src/ControlApi.ts"
 import * as Cli from "../src/cli/Cli.ts"
+import * as Drivers from "../src/cli/Drivers.ts"
 import * as Failure from "../src/cli/Failure.ts"
 import * as Fleet from "../src/cli/Fleet.ts"
+import * as Settings from "../src/cli/Settings.ts"
 import * as Store from "../src/cli/Store.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -26,7 +29,7 @@ const never = Layer.succeed(Store.Store, {
 const help = (...command: ReadonlyArray<string>): Promise<string> =>
   Cli.run([...command, "--help"], "0.0.0").pipe(
     Effect.andThen(TestConsole.logLines),
-    Effect.provide([never, NodeServices.layer, TestConsole.layer]),
+    Effect.provide([never, Drivers.http, NodeServices.layer, TestConsole.layer]),
     Effect.map((lines) =>
       lines
         .join("\n")
@@ -90,9 +93,11 @@ const text = `# The CLI \`resilience\`
 <!-- Written by scripts/cli-docs.ts from the help of the CLI. -->
 
 Operators look at the circuits of a fleet with it, and hold, release or reset them. It works on the same table as the
-processes, in PostgreSQL or Redis, and on the same clock: the table's.
+processes, in PostgreSQL or Redis, and on the same clock: the table's. Or it asks a running application, through its
+[control plane](#control-planes).
 
-It needs \`@effect/platform-node\`, and the driver of the store: \`@effect/sql-pg\` for PostgreSQL, \`redis\` for Redis.
+It needs \`@effect/platform-node\`, and the driver of the store: \`@effect/sql-pg\` for PostgreSQL, \`redis\` for Redis, none
+for a control plane.
 
 ${code(await help())}
 ## Commands
@@ -111,13 +116,47 @@ A hold on the name of a breaker holds all of its keys.
 
 ## Where circuits are shared
 
-The first of these that is there says where: \`--url\`, \`RESILIENCE_DATABASE_URL\`, \`RESILIENCE_DATABASE_HOST\`,
-\`DATABASE_URL\`. Apps that use \`StoreConfig\` read the same variables. A password in \`--url\` is seen by who may list
-processes: give it in a variable. The CLI prints no password, also not in errors.
+The first of these that is there says where: \`--url\`, \`RESILIENCE_CONTROL_URL\`, \`RESILIENCE_DATABASE_URL\`,
+\`RESILIENCE_DATABASE_HOST\`, \`DATABASE_URL\`. Apps that use \`StoreConfig\` read the variables below too. A password in
+\`--url\` is seen by who may list processes: give it in a variable. The CLI prints no password, also not in errors.
 
 ${variables}
 
 In Redis there is no table: \`--table\` names the prefix of the keys, too.
+
+## Control planes
+
+Where the URL is an \`http\` or \`https\` one, it is the address of the [control plane](control-plane.md) of an application,
+with its prefix. All commands but \`setup\` work on it.
+
+\`\`\`sh
+export RESILIENCE_CONTROL_URL=https://orders.internal/resilience
+export RESILIENCE_CONTROL_TOKEN=...
+
+resilience status
+resilience watch 'search:*'
+resilience hold-open payments --for 10m --reason "provider maintenance"
+\`\`\`
+
+| Variable | Holds |
+| --- | --- |
+| \`${Settings.variables.url}\` | address of the control plane, where \`--url\` is absent; \`setup\` does not read it |
+| \`${Settings.variables.token}\` | bearer token; there is no flag for it, which others on the machine could see |
+
+- A change needs \`--reason\`, which the application logs. For \`release\` and \`reset\` only a control plane takes one: a
+  table keeps none. Where the token has an operator's name, that name counts and not \`--by\`.
+- Without a store that is shared, a change is one of the process that answers, and behind a load balancer that is any of
+  them: give the address of one process. With a shared store it is one of the fleet.
+- \`reset\` of a breaker resets its keys too, and the keys of a held breaker are shown as held.
+- A circuit of a key is there once a call has used the key. \`changedAt\` and \`changedBy\` are \`null\`: a control plane does
+  not tell.
+- At most ${ControlApi.bounds.circuits} circuits are looked at, and by \`watch\` as many as the option \`circuits\` of the control plane
+  says. Where there are more, the standard error says so. But for \`watch\`, a circuit is found by its full name all the
+  same.
+- More changes at once than the control plane allows a minute take as long as it makes them wait.
+- \`watch\` reads the stream of events, and opens it again when it breaks.
+- \`--namespace\` and \`--table\` are refused. Redirects are not followed. A certificate authority of your own is trusted
+  with \`NODE_EXTRA_CA_CERTS\`.
 
 ## Exit codes
 
@@ -130,8 +169,9 @@ ${Object.values(Failure.exitCodes)
 ## JSON
 
 With \`--json\` a command prints one JSON document, and \`watch\` a line of JSON for each change. Fields may be added, and
-none is renamed or removed within a major version. Times are ISO 8601 in UTC, on the table's clock. Names and reasons
-are as they were given; characters that a terminal does not print are written as \`\\u\` and four hexadecimal digits.
+none is renamed or removed within a major version. Times are ISO 8601 in UTC, on the clock of the table or of the control
+plane. Names and reasons are as they were given; characters that a terminal does not print are written as \`\\u\` and four
+hexadecimal digits.
 
 ### A circuit
 

@@ -10,6 +10,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
@@ -45,6 +46,10 @@ export const command = Command.make("resilience").pipe(
     { command: "resilience setup", description: "Make the table" },
     { command: "resilience status", description: "Show the circuits" },
     { command: "resilience hold-open payments --for 10m", description: "Refuse the calls of one" },
+    {
+      command: "resilience status --url https://orders.internal/resilience",
+      description: "Ask a running application"
+    },
     { command: "source <(resilience --completions bash)", description: "Complete commands in this shell" }
   ])
 )
@@ -92,7 +97,7 @@ export const layer = Layer.mergeAll(
 export const run = (
   args: ReadonlyArray<string>,
   version: string
-): Effect.Effect<number, never, Store.Store | Command.Environment> =>
+): Effect.Effect<number, never, Store.Store | HttpClient.HttpClient | Command.Environment> =>
   Command.runWith(command, { version })(args).pipe(
     Effect.as(Failure.exitCodes.done.code),
     Effect.catch((error) => {

@@ -5,6 +5,8 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import * as Scope from "effect/Scope"
@@ -155,3 +157,11 @@ export const layer = (operator: string): Layer.Layer<Store.Store> =>
     setup,
     operator
   })
+
+/**
+ * Provides the client that control planes are asked with. It follows no
+ * redirects: a token goes to nobody but who was named.
+ */
+export const http: Layer.Layer<HttpClient.HttpClient> = FetchHttpClient.layer.pipe(
+  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+)

@@ -1,5 +1,6 @@
 /**
- * Errors of drivers in words: one line for an operator, without secrets.
+ * Errors of drivers and connections in words: one line for an operator, without
+ * secrets.
  */
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -12,6 +13,8 @@ const unreachable: { readonly [code: string]: string } = {
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset",
   EPIPE: "connection closed",
+  UND_ERR_SOCKET: "connection closed",
+  UND_ERR_CONNECT_TIMEOUT: "connection timed out",
   ENOTFOUND: "no such host",
   EAI_AGAIN: "the host's name cannot be looked up",
   ETIMEDOUT: "connection timed out",
@@ -22,18 +25,12 @@ const unreachable: { readonly [code: string]: string } = {
 }
 
 /**
- * Returns what went wrong, in one line.
+ * Returns what went wrong with a table, in one line.
  */
 export const explain = (error: unknown, target: Store.Target, table: string): string => {
   const { where } = target
   const at = StoreConfig.describe(where)
-  const chain = causes(error)
-  const codes = chain.flatMap((each) => (hasProperty(each, "code") && typeof each.code === "string" ? [each.code] : []))
-  const messages = chain.flatMap((each) =>
-    hasProperty(each, "message") && typeof each.message === "string" ? [each.message] : []
-  )
-  const says = (pattern: RegExp) => messages.some((message) => pattern.test(message))
-  const has = (...some: ReadonlyArray<string>) => some.some((code) => codes.includes(code))
+  const { has, messages, says } = cause(error)
   const user = where.username === undefined ? "" : ` for user ${Print.safe(where.username)}`
 
   if (has("28P01", "28000") || says(/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)\b/)) {
@@ -46,17 +43,44 @@ export const explain = (error: unknown, target: Store.Target, table: string): st
   if (has("42501") || says(/^NOPERM\b/)) return `permission denied${user} (${at})`
   if (has("53300")) return `too many connections (${at})`
   if (has("57P03", "57P01") || says(/^LOADING\b/)) return `the server is starting or stopping (${at})`
+  const clean = (text: string) => scrub(text, where)
+  // The innermost message is the database's own, where nobody found better words.
+  const said = error instanceof TableError ? error.message : messages.at(-1)
+  return connection(error, at, clean) ?? `${clean(said ?? "it failed")} (${at})`
+}
+
+/**
+ * Returns what went wrong with a connection, in one line, or `undefined` where it
+ * is something else. `clean` leaves secrets out of what others say.
+ */
+export const connection = (error: unknown, at: string, clean: (text: string) => string): string | undefined => {
+  const { codes, messages, says } = cause(error)
   // Some drivers keep the code in the message only.
   const code = Object.keys(unreachable).find((each) => codes.includes(each) || says(new RegExp(`\\b${each}\\b`)))
   if (code !== undefined) return `cannot reach ${at}: ${unreachable[code] ?? code}`
   if (says(/certificate|self.signed|altname/i) || codes.some((each) => /CERT|TLS|SSL/.test(each))) {
-    return `the TLS connection was refused: ${scrub(messages.at(-1) ?? "no reason given", where)} (${at})`
+    return `the TLS connection was refused: ${clean(messages.at(-1) ?? "no reason given")} (${at})`
   }
   if (says(/timed? ?out|no answer within/i)) return `no answer in time: ${at}`
-  if (says(/connection (is )?closed|socket closed/i)) return `cannot reach ${at}: connection closed`
-  // The innermost message is the database's own, where nobody found better words.
-  const said = error instanceof TableError ? error.message : messages.at(-1)
-  return `${scrub(said ?? "it failed", where)} (${at})`
+  return says(/connection (is )?closed|socket closed/i) ? `cannot reach ${at}: connection closed` : undefined
+}
+
+/**
+ * Returns what an error says, and what those say that it was caused by, the
+ * outermost first.
+ */
+export const cause = (error: unknown) => {
+  const chain = causes(error)
+  const codes = chain.flatMap((each) => (hasProperty(each, "code") && typeof each.code === "string" ? [each.code] : []))
+  const messages = chain.flatMap((each) =>
+    hasProperty(each, "message") && typeof each.message === "string" ? [each.message] : []
+  )
+  return {
+    codes,
+    messages,
+    has: (...some: ReadonlyArray<string>) => some.some((code) => codes.includes(code)),
+    says: (pattern: RegExp) => messages.some((message) => pattern.test(message))
+  }
 }
 
 /** Returns an error and what it was caused by, outermost first. */

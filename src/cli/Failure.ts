@@ -8,7 +8,10 @@ import * as Data from "effect/Data"
  */
 export const exitCodes = {
   done: { code: 0, means: "done, also where nothing had to be changed" },
-  failed: { code: 1, means: "failed: the store cannot be reached, refused, or has no table; or nobody to ask" },
+  failed: {
+    code: 1,
+    means: "failed: the store or control plane cannot be reached or refused, or there is no table, or nobody to ask"
+  },
   usage: { code: 2, means: "bad usage: an unknown command or flag, a bad value, a bad configuration" },
   unknown: { code: 3, means: "no circuit has that name" },
   interrupted: { code: 130, means: "ended by Ctrl-C, which is how `resilience watch` ends" }

@@ -24,7 +24,7 @@ export const Circuit = Schema.Struct({
   circuit: describe(Schema.String, "name as commands take it: the breaker's, then `:` and the key where there is one"),
   name: describe(Schema.String, "name of the breaker"),
   key: describe(Schema.NullOr(Schema.String), "key of the circuit"),
-  state: describe(State, "state in the table"),
+  state: describe(State, "state of the circuit; for a key of a held breaker, a control plane says that of the breaker"),
   since: describe(Time, "when that state began"),
   failures: describe(Count, "failures that opened the circuit, or failed probes where it is half open"),
   openings: describe(Count, "openings since the count began again"),
@@ -37,8 +37,11 @@ export const Circuit = Schema.Struct({
   ),
   heldBy: describe(Schema.NullOr(Schema.String), "who holds it"),
   heldUntil: describe(Time, "when the hold ends by itself"),
-  changedAt: describe(Time, "when the row was written"),
-  changedBy: describe(Schema.String, "instance or operator that wrote the row")
+  changedAt: describe(Time, "when the row was written, null for a control plane, which does not tell"),
+  changedBy: describe(
+    Schema.NullOr(Schema.String),
+    "instance or operator that wrote the row, null for a control plane, which does not tell"
+  )
 })
 
 /**
@@ -46,12 +49,18 @@ export const Circuit = Schema.Struct({
  */
 export interface Circuit extends Schema.Schema.Type<typeof Circuit> {}
 
+const place = {
+  namespace: describe(Schema.NullOr(Schema.String), "namespace of the circuits, null for a control plane"),
+  controlPlane: describe(Schema.NullOr(Schema.String), "address of the control plane, null for a table")
+}
+
 /**
  * Schema of what `status --json` prints.
  */
 export const Status = Schema.Struct({
-  namespace: describe(Schema.String, "namespace of the circuits"),
-  at: describe(Time, "the table's time"),
+  ...place,
+  at: describe(Time, "time of the table, or of the control plane"),
+  total: describe(Count, "circuits that there are, named or not; a control plane lists 2000 of them"),
   circuits: describe(Schema.Array(Circuit), "circuits, by name")
 })
 
@@ -59,7 +68,7 @@ export const Status = Schema.Struct({
  * Schema of a line of `watch --json`.
  */
 export const Sighting = Schema.Struct({
-  at: describe(Time, "the table's time"),
+  at: describe(Time, "time of the table, or of the control plane"),
   change: describe(
     Schema.Literals(["present", "added", "changed", "removed"]),
     "`present` for what was there when watching began"
@@ -68,21 +77,36 @@ export const Sighting = Schema.Struct({
 })
 
 /**
+ * Schema of what is done to circuits.
+ */
+export const Action = Schema.Literals(["hold-open", "hold-closed", "release", "reset"])
+
+/**
+ * What is done to circuits.
+ */
+export type Action = (typeof Action)["Type"]
+
+/**
+ * Schema of a circuit to which something was done.
+ */
+export const Change = Schema.Struct({
+  changed: describe(Schema.Boolean, "whether the circuit was changed"),
+  before: describe(Circuit, "the circuit before"),
+  after: describe(Circuit, "the circuit after")
+})
+
+/**
+ * Circuit to which something was done.
+ */
+export interface Change extends Schema.Schema.Type<typeof Change> {}
+
+/**
  * Schema of what the commands that change circuits print with `--json`.
  */
 export const Changes = Schema.Struct({
-  namespace: describe(Schema.String, "namespace of the circuits"),
-  action: describe(Schema.Literals(["hold-open", "hold-closed", "release", "reset"]), "what was asked for"),
-  changes: describe(
-    Schema.Array(
-      Schema.Struct({
-        changed: describe(Schema.Boolean, "whether the row was written"),
-        before: describe(Circuit, "the circuit before"),
-        after: describe(Circuit, "the circuit after")
-      })
-    ),
-    "every circuit that the name stands for"
-  )
+  ...place,
+  action: describe(Action, "what was asked for"),
+  changes: describe(Schema.Array(Change), "every circuit that the name stands for")
 })
 
 /**
@@ -116,26 +140,27 @@ export const Failed = Schema.Struct({
 /**
  * Returns what a row says, at the table's time.
  */
-export const circuit = (row: CircuitTable.Row, now: number): Circuit => {
-  const entry = CircuitTable.decode(row.data)
-  return described(row, entry?.state, now)
-}
+export const circuit = (row: CircuitTable.Row, now: number): Circuit =>
+  described(
+    { circuit: row.resourceKey, changedAt: Print.iso(row.updatedAt) ?? null, changedBy: row.updatedBy },
+    CircuitTable.decode(row.data)?.state,
+    now
+  )
 
 /**
- * Returns what a row says with a state, at the table's time. Without one it
- * cannot be read.
+ * Returns a circuit with a state, at a time. Without a state it cannot be read.
  */
 export const described = (
-  row: Pick<CircuitTable.Row, "resourceKey" | "updatedAt" | "updatedBy">,
+  named: Pick<Circuit, "circuit" | "changedAt" | "changedBy">,
   read: CircuitState.CircuitState | undefined,
   now: number
 ): Circuit => {
   const state = read ?? CircuitState.initial
-  const { key, name } = CircuitTable.parseResourceKey(row.resourceKey)
+  const { key, name } = CircuitTable.parseResourceKey(named.circuit)
   const held = CircuitState.isHeld(state) ? state : undefined
   const reason = state._tag === "Closed" ? undefined : state.reason
   return {
-    circuit: row.resourceKey,
+    circuit: named.circuit,
     name,
     key: key ?? null,
     state: read === undefined ? "UNREADABLE" : states[read._tag],
@@ -148,8 +173,8 @@ export const described = (
     voters: state._tag === "Closed" ? (state.votes ?? []).map(({ by }) => by) : [],
     heldBy: held?.by ?? null,
     heldUntil: Print.iso(held?.until) ?? null,
-    changedAt: Print.iso(row.updatedAt) ?? null,
-    changedBy: row.updatedBy
+    changedAt: named.changedAt,
+    changedBy: named.changedBy
   }
 }
 
@@ -170,27 +195,31 @@ const nextProbe = (state: CircuitState.CircuitState, now: number): number | unde
 /**
  * Returns the lines of a table of circuits that is no wider than `columns`.
  */
-export const table = (circuits: ReadonlyArray<Circuit>, now: number, columns: number): ReadonlyArray<string> =>
-  Print.table(
+export const table = (circuits: ReadonlyArray<Circuit>, now: number, columns: number): ReadonlyArray<string> => {
+  const authors = circuits.some(({ changedBy }) => changedBy !== null)
+  return Print.table(
     [
       { title: "CIRCUIT" },
       { title: "STATE" },
       { title: "SINCE" },
       { title: "FAILURES", align: "right" },
       { title: "NEXT PROBE" },
-      { title: "CHANGED BY" }
+      ...(authors ? [{ title: "CHANGED BY" }] : [])
     ],
-    circuits.map((circuit) => ({ cells: cells(circuit, now), notes: notes(circuit, now) })),
+    circuits.map((circuit) => ({
+      cells: [...cells(circuit, now), ...(authors ? [Print.safe(circuit.changedBy ?? "-")] : [])],
+      notes: notes(circuit, now)
+    })),
     columns
   )
+}
 
 const cells = (circuit: Circuit, now: number): ReadonlyArray<string> => [
   Print.safe(circuit.circuit),
   circuit.state.replace("_", " "),
   circuit.since === null ? "-" : Print.ago(Print.millis(circuit.since), now),
   circuit.failures === 0 ? "-" : String(circuit.failures),
-  probe(circuit, now),
-  Print.safe(circuit.changedBy)
+  probe(circuit, now)
 ]
 
 const probe = (circuit: Circuit, now: number): string => {
@@ -225,7 +254,7 @@ export const line = (circuit: Circuit, now: number): string => {
     ...(circuit.failures === 0 ? [] : [`${circuit.failures} failures`]),
     ...(next === "-" ? [] : [circuit.probing > 0 ? `probes ${next}` : `next probe ${next}`]),
     ...notes(circuit, now),
-    `changed by ${Print.safe(circuit.changedBy)}`
+    ...(circuit.changedBy === null ? [] : [`changed by ${Print.safe(circuit.changedBy)}`])
   ].join(", ")
 }
 

@@ -7,20 +7,13 @@ import * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-
-// Control characters move the cursor and more; format characters turn the direction of text.
-const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
-
-const escapeUnits = (text: string): string =>
-  Array.from({ length: text.length }, (_, index) => `\\u${text.charCodeAt(index).toString(16).padStart(4, "0")}`).join(
-    ""
-  )
+import * as CircuitRefusal from "../CircuitRefusal.ts"
 
 /**
  * Returns text of which a terminal prints every character as it stands. Others
  * are written as `\u` and four hexadecimal digits.
  */
-export const safe = (text: string): string => text.replace(unsafe, escapeUnits)
+export const safe: (text: string) => string = CircuitRefusal.printable
 
 /**
  * Returns the width of a text in a terminal.
@@ -181,10 +174,11 @@ export const millis = (iso: string): number =>
  * terminal does not print is escaped.
  */
 export const jsonText = <T, E>(schema: Schema.Codec<T, E>, value: T, layout: "lines" | "line"): string =>
-  JSON.stringify(Schema.encodeSync(schema)(value), null, layout === "lines" ? 2 : 0).replace(unsafe, (char) =>
+  JSON.stringify(Schema.encodeSync(schema)(value), null, layout === "lines" ? 2 : 0)
     // The line breaks of the layout are no part of a value.
-    char === "\n" ? char : escapeUnits(char)
-  )
+    .split("\n")
+    .map(safe)
+    .join("\n")
 
 /**
  * Prints a value as `jsonText` writes it.

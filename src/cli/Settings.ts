@@ -1,24 +1,25 @@
 /**
- * What every command of the CLI is told: where circuits are shared, under which
- * names, and how to print.
+ * What every command of the CLI is told: where circuits are, under which names,
+ * and how to print.
  */
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { InvalidOptionError } from "../Options.ts"
 import * as StoreConfig from "../StoreConfig.ts"
 import * as Failure from "./Failure.ts"
 
 /**
- * Flag that says where circuits are shared.
+ * Flag that says where circuits are.
  */
 export const Url = GlobalFlag.Setting("url")<Option.Option<Redacted.Redacted>>({
   flag: Flag.Redacted("url").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("Store, in place of the environment's"),
+    Flag.withDescription("Store or control plane, in place of the environment's"),
     Flag.optional
   )
 })
@@ -58,6 +59,38 @@ export const Json = GlobalFlag.Setting("json")<boolean>({
 export const flags = [Url, Namespace, Table, Json] as const
 
 /**
+ * Variables that say which control plane to ask, and what it is asked with.
+ */
+export const variables = {
+  url: "RESILIENCE_CONTROL_URL",
+  token: "RESILIENCE_CONTROL_TOKEN"
+} as const
+
+/**
+ * Services that hold the flags which say where circuits are.
+ */
+export type WhereFlags = typeof Url.Identifier | typeof Namespace.Identifier | typeof Table.Identifier
+
+/**
+ * Control plane of a running application.
+ */
+export interface Control {
+  readonly _tag: "Control"
+  readonly url: URL
+  readonly token: Redacted.Redacted | undefined
+}
+
+/**
+ * Store of circuits, as it is configured.
+ */
+export interface Stored {
+  readonly _tag: "Store"
+  readonly config: StoreConfig.StoreConfig
+}
+
+const isHttp = (url: Redacted.Redacted): boolean => /^\s*https?:/i.test(Redacted.value(url))
+
+/**
  * Reads where circuits are shared from the flags, and from the environment
  * where a flag is absent.
  */
@@ -65,9 +98,10 @@ export const config = Effect.gen(function* () {
   const url = yield* Url
   const namespace = yield* Namespace
   const table = yield* Table
-  const variables = yield* Effect.mapError(StoreConfig.variablesConfig, () =>
-    Failure.failed("the environment cannot be read")
-  )
+  if (Option.isSome(url) && isHttp(url.value)) {
+    return yield* Failure.usage("--url must be that of a store: a control plane has no table")
+  }
+  const variables = yield* readable(StoreConfig.variablesConfig)
   const parsed = StoreConfig.fromVariables(
     {
       ...variables,
@@ -78,6 +112,68 @@ export const config = Effect.gen(function* () {
   )
   return yield* Effect.fromResult(Result.mapError(parsed, (error) => Failure.usage(error.message)))
 })
+
+/**
+ * Reads where circuits are from the flags, and from the environment where a
+ * flag is absent.
+ */
+export const where = Effect.gen(function* (): Effect.fn.Return<Control | Stored, Failure.Failure, WhereFlags> {
+  const flag = yield* Url
+  const variable = Option.isSome(flag) ? "--url" : variables.url
+  const url = Option.isSome(flag) ? flag : yield* given(variables.url)
+  if (Option.isNone(url) || (Option.isSome(flag) && !isHttp(url.value))) return { _tag: "Store", config: yield* store }
+  const names = yield* Effect.all({ "--namespace": Namespace, "--table": Table })
+  for (const [name, value] of Object.entries(names)) {
+    if (Option.isSome(value)) return yield* Failure.usage(`${name} says nothing for a control plane: leave it out`)
+  }
+  return {
+    _tag: "Control",
+    url: yield* address(variable, Redacted.value(url.value).trim()),
+    token: yield* Effect.flatMap(given(variables.token), token)
+  }
+})
+
+const store = Effect.mapError(config, (failure) =>
+  failure.message.startsWith("--url must begin with")
+    ? Failure.usage(`${failure.message}, or with http:// or https:// for a control plane`)
+    : failure
+)
+
+const readable = <A>(config: Config.Config<A>) =>
+  Effect.mapError(config, () => Failure.failed("the environment cannot be read"))
+
+/** Reads a variable. A blank one is none. */
+const given = (name: string) =>
+  Effect.map(
+    readable(Config.option(Config.Redacted(name))),
+    Option.filter((value) => Redacted.value(value).trim() !== "")
+  )
+
+const address = (variable: string, text: string): Effect.Effect<URL, Failure.Failure> => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const bare = url !== undefined && url.username + url.password + url.search + url.hash === ""
+  return bare && /^https?:$/.test(url.protocol)
+    ? Effect.succeed(url)
+    : Effect.fail(
+        Failure.usage(
+          `${variable} must be an http or https URL without user, query and fragment: ${variables.token} holds the token`
+        )
+      )
+}
+
+// Others cannot be sent, and what says so would repeat them.
+const token = (
+  given: Option.Option<Redacted.Redacted>
+): Effect.Effect<Redacted.Redacted | undefined, Failure.Failure> =>
+  Option.match(given, {
+    onNone: () => Effect.undefined,
+    onSome: (secret) => {
+      const text = Redacted.value(secret).trim()
+      return /^[\w.~+/=-]+$/.test(text)
+        ? Effect.succeed(Redacted.make(text, { label: "token" }))
+        : Effect.fail(Failure.usage(`${variables.token} must hold characters of A-Z a-z 0-9 - . _ ~ + / = only`))
+    }
+  })
 
 /**
  * Says that no store is configured.

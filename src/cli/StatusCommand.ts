@@ -8,13 +8,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
-import type * as CircuitTable from "../CircuitTable.ts"
 import * as Failure from "./Failure.ts"
 import * as Fleet from "./Fleet.ts"
 import * as Pattern from "./Pattern.ts"
+import * as Place from "./Place.ts"
+import * as Places from "./Places.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
-import * as Store from "./Store.ts"
 
 /**
  * Argument that names circuits.
@@ -35,22 +35,43 @@ export const columns = Effect.gen(function* () {
 })
 
 /**
- * Returns the rows that a name stands for, and fails where there are none.
+ * Lists the circuits that a name stands for, and fails where there are none.
  */
-export const select = (
-  pattern: string,
-  rows: ReadonlyArray<CircuitTable.Row>,
-  namespace: string
-): Effect.Effect<ReadonlyArray<CircuitTable.Row>, Failure.Failure> => {
-  const keys = rows.map((row) => row.resourceKey)
-  const selected = new Set(Pattern.select(pattern, keys))
-  if (selected.size > 0) return Effect.succeed(rows.filter((row) => selected.has(row.resourceKey)))
-  const where = `in namespace ${Print.safe(namespace)}`
-  if (pattern.includes("*"))
-    return Effect.fail(Failure.unknown(`no circuit ${where} is named like ${Print.safe(pattern)}`))
-  const near = Pattern.near(pattern, keys, 5).map(Print.safe)
+export const select = Effect.fnUntraced(function* (
+  place: Place.Place,
+  pattern: string
+): Effect.fn.Return<Place.Listing, Failure.Failure> {
+  const listing = yield* place.list(pattern.includes("*") ? undefined : pattern)
+  const found = selected(listing, pattern)
+  if (pattern.includes("*")) yield* warn(listing)
+  if (found.circuits.length > 0) return found
+  const named = `no circuit in ${place.label} is named`
+  if (pattern.includes("*")) return yield* Failure.unknown(`${named} like ${Print.safe(pattern)}`)
+  const names = listing.circuits.map(({ circuit }) => circuit.circuit)
+  const near = Pattern.near(pattern, names, 5).map(Print.safe)
   const hint = near.length === 0 ? "" : `: there is ${near.join(", ")}`
-  return Effect.fail(Failure.unknown(`no circuit ${where} is named ${Print.safe(pattern)}${hint}`))
+  return yield* Failure.unknown(`${named} ${Print.safe(pattern)}${hint}`)
+})
+
+/**
+ * Returns a listing of only the circuits that a name stands for.
+ */
+export const selected = (listing: Place.Listing, pattern: string): Place.Listing => {
+  const names = new Set(
+    Pattern.select(
+      pattern,
+      listing.circuits.map(({ circuit }) => circuit.circuit)
+    )
+  )
+  return { ...listing, circuits: listing.circuits.filter(({ circuit }) => names.has(circuit.circuit)) }
+}
+
+/**
+ * Says to the operator where a listing lacks circuits.
+ */
+export const warn = (listing: Place.Listing): Effect.Effect<void> => {
+  const text = Place.incomplete(listing)
+  return text === undefined ? Effect.void : Console.error(`resilience: ${text}`)
 }
 
 /**
@@ -60,21 +81,19 @@ export const command = Command.make(
   "status",
   { name: name.pipe(Argument.optional) },
   Effect.fnUntraced(function* ({ name }) {
-    const { explain, namespace, table } = yield* Store.open
-    const { now, rows } = yield* Effect.mapError(table.changes(undefined), explain)
-    const selected = Option.isSome(name) ? yield* select(name.value, rows, namespace) : rows
-    const circuits = selected.map((row) => Fleet.circuit(row, now))
+    const place = yield* Places.open
+    const listing = Option.isSome(name)
+      ? yield* select(place, name.value)
+      : yield* Effect.tap(place.list(undefined), warn)
+    const { now, total } = listing
+    const circuits = listing.circuits.map(({ circuit }) => circuit)
     if (yield* Settings.Json) {
-      yield* Print.json(Fleet.Status, { namespace, at: Print.iso(now) ?? null, circuits }, "lines")
+      yield* Print.json(Fleet.Status, { ...place.fields, at: Print.iso(now) ?? null, total, circuits }, "lines")
     } else if (circuits.length === 0) {
-      yield* Console.log(`No circuits in namespace ${Print.safe(namespace)}.`)
+      yield* Console.log(`No circuits in ${place.label}.`)
     } else {
       yield* Console.log(
-        [
-          ...Fleet.table(circuits, now, yield* columns),
-          "",
-          `${Fleet.summary(circuits)}, namespace ${Print.safe(namespace)}`
-        ].join("\n")
+        [...Fleet.table(circuits, now, yield* columns), "", `${Fleet.summary(circuits)}, ${place.label}`].join("\n")
       )
     }
   }, Effect.scoped)
@@ -82,6 +101,10 @@ export const command = Command.make(
   Command.withDescription("Show the circuits of the fleet"),
   Command.withExamples([
     { command: "resilience status", description: "All circuits of the namespace" },
-    { command: "resilience status 'search:*' --json", description: "All keys of one breaker, for a program" }
+    { command: "resilience status 'search:*' --json", description: "All keys of one breaker, for a program" },
+    {
+      command: "resilience status --url https://orders.internal/resilience",
+      description: "The circuits of a running application, from its control plane"
+    }
   ])
 )

@@ -2,13 +2,11 @@
  * What the CLI needs of a store of circuits.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as CircuitTable from "../CircuitTable.ts"
-import * as CircuitTableSql from "../CircuitTableSql.ts"
 import type * as StoreConfig from "../StoreConfig.ts"
 import type * as Failure from "./Failure.ts"
-import * as Settings from "./Settings.ts"
 
 /**
  * Store of circuits that is somewhere.
@@ -39,14 +37,3 @@ export class Store extends Context.Service<
     readonly operator: string
   }
 >()("effect-resilience/cli/Store") {}
-
-/**
- * Opens the table that the flags and the environment name.
- */
-export const open = Effect.gen(function* () {
-  const { open } = yield* Store
-  const config = yield* Settings.config
-  if (config.where._tag === "None") return yield* Settings.nowhere
-  const opened = yield* open({ ...config, where: config.where })
-  return { ...opened, namespace: config.namespace ?? CircuitTableSql.defaults.namespace }
-})

@@ -6,21 +6,14 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
-import type * as CircuitTable from "../CircuitTable.ts"
 import * as Fleet from "./Fleet.ts"
-import * as Pattern from "./Pattern.ts"
+import type * as Place from "./Place.ts"
+import * as Places from "./Places.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
 import * as StatusCommand from "./StatusCommand.ts"
-import * as Store from "./Store.ts"
-
-/** How often the table is read where nothing is heard. */
-const every = 1000
-/** How long to gather what is heard. */
-const pause = 100
 
 /**
  * Shows the circuits of the fleet until it is interrupted.
@@ -29,27 +22,18 @@ export const command = Command.make(
   "watch",
   { name: StatusCommand.name.pipe(Argument.optional) },
   Effect.fnUntraced(function* ({ name }) {
-    const { explain, namespace, table } = yield* Store.open
+    const place = yield* Places.open
     const { stdoutIsTerminal } = yield* Stdio.Stdio
     const json = yield* Settings.Json
-    const show = json || !(yield* stdoutIsTerminal) ? yield* lines(json) : yield* screen(namespace)
-    const read = Effect.map(Effect.mapError(table.changes(undefined), explain), ({ now, rows }) => {
-      const keys = rows.map((row) => row.resourceKey)
-      const selected = Option.isSome(name) ? new Set(Pattern.select(name.value, keys)) : undefined
-      const shown = selected === undefined ? rows : rows.filter((row) => selected.has(row.resourceKey))
-      return { now, circuits: shown.map((row) => ({ version: row.version, circuit: Fleet.circuit(row, now) })) }
-    })
-    yield* show.seen(yield* read)
-    const heard = yield* Queue.sliding<void>(1)
-    yield* Effect.forkScoped(hear(table, heard))
-    yield* Effect.forever(
-      Queue.take(heard).pipe(
-        Effect.andThen(Effect.sleep(pause)),
-        Effect.timeoutOption(every),
-        Effect.andThen(read),
-        Effect.flatMap(show.seen),
-        Effect.catch((failure) => show.away(failure.message))
-      )
+    const viewer = json || !(yield* stdoutIsTerminal) ? yield* lines(place, json) : yield* screen(place)
+    yield* place.watch(
+      Option.match(name, {
+        onNone: () => viewer,
+        onSome: (pattern) => ({
+          ...viewer,
+          seen: (listing) => viewer.seen(StatusCommand.selected(listing, pattern))
+        })
+      })
     )
   }, Effect.scoped)
 ).pipe(
@@ -60,42 +44,12 @@ export const command = Command.make(
   ])
 )
 
-/** Wakes whoever waits, whenever the table says that something changed. */
-const hear = (table: CircuitTable.CircuitTable, heard: Queue.Queue<void>): Effect.Effect<never> =>
-  (table.listen === undefined
-    ? Effect.never
-    : Effect.scoped(
-        Effect.flatMap(table.listen, (feed) =>
-          Effect.forever(
-            Effect.andThen(
-              Queue.take(feed),
-              Effect.sync(() => Queue.offerUnsafe(heard, undefined))
-            )
-          )
-        )
-      )
-  ).pipe(
-    Effect.ignoreCause,
-    // Reading goes on meanwhile.
-    Effect.andThen(Effect.sleep(every)),
-    Effect.forever
-  )
-
-interface Seen {
-  readonly now: number
-  readonly circuits: ReadonlyArray<{ readonly version: number; readonly circuit: Fleet.Circuit }>
-}
-
-interface Show {
-  readonly seen: (seen: Seen) => Effect.Effect<void>
-  readonly away: (message: string) => Effect.Effect<void>
-}
-
 /** Prints a line for each change. */
-const lines = (json: boolean): Effect.Effect<Show> =>
+const lines = ({ kind }: Place.Place, json: boolean): Effect.Effect<Place.Viewer> =>
   Effect.sync(() => {
-    let before: ReadonlyMap<string, Seen["circuits"][number]> | undefined
+    let before: ReadonlyMap<string, Place.Listed> | undefined
     let away = false
+    let warned = false
     const print = (change: (typeof Fleet.Sighting.Type)["change"], circuit: Fleet.Circuit, now: number) => {
       const at = Print.iso(now) ?? null
       if (json) return Print.json(Fleet.Sighting, { at, change, circuit }, "line")
@@ -104,10 +58,13 @@ const lines = (json: boolean): Effect.Effect<Show> =>
       )
     }
     return {
-      seen: Effect.fnUntraced(function* ({ circuits, now }) {
+      seen: Effect.fnUntraced(function* (listing) {
+        const { circuits, now, unlisted } = listing
         const after = new Map(circuits.map((each) => [each.circuit.circuit, each]))
-        if (away) yield* Console.error("resilience: the store answers again")
+        if (away) yield* Console.error(`resilience: the ${kind} answers again`)
         away = false
+        if (!warned) yield* StatusCommand.warn(listing)
+        warned = unlisted > 0
         for (const { circuit, version } of after.values()) {
           const last = before?.get(circuit.circuit)
           if (last?.version === version) continue
@@ -122,16 +79,16 @@ const lines = (json: boolean): Effect.Effect<Show> =>
         Effect.suspend(() => {
           if (away) return Effect.void
           away = true
-          return Console.error(`resilience: ${message}; trying again every second`)
+          return Console.error(`resilience: ${message}`)
         })
     }
   })
 
 /** Draws the table over and over. */
-const screen = Effect.fnUntraced(function* (namespace: string) {
+const screen = Effect.fnUntraced(function* ({ label }: Place.Place) {
   const terminal = yield* Terminal.Terminal
   const display = (text: string) => Effect.ignore(terminal.display(text))
-  let last: Seen = { now: 0, circuits: [] }
+  let last: Place.Listing = { now: 0, circuits: [], total: 0, unlisted: 0 }
   let problem: string | undefined
   yield* Effect.acquireRelease(display("\u001b[?25l\u001b[2J"), () => display("\u001b[?25h\n"))
   const draw = Effect.gen(function* () {
@@ -140,20 +97,20 @@ const screen = Effect.fnUntraced(function* (namespace: string) {
     const circuits = last.circuits.map(({ circuit }) => circuit)
     const all =
       circuits.length === 0
-        ? [`No circuits in namespace ${Print.safe(namespace)}.`]
+        ? [`No circuits in ${label}.`]
         : Fleet.table(circuits, last.now, columns).map((line) => Print.cut(line, columns))
     const room = rows - 3
     const shown = all.length <= room ? all : [...all.slice(0, room - 1), `... ${all.length - room + 1} more lines`]
     const foot = Print.cut(
       problem ??
-        `${Fleet.summary(circuits)}, namespace ${Print.safe(namespace)}, ${Print.iso(last.now) ?? ""}. Ctrl-C ends.`,
+        `${Fleet.summary(circuits)}${last.unlisted === 0 ? "" : `, ${last.unlisted} left out`}, ${label}, ${Print.iso(last.now) ?? ""}. Ctrl-C ends.`,
       columns
     )
     // Each line clears what it leaves of the one before, so that nothing flickers.
     yield* display(`\u001b[H${[...shown, "", foot].map((line) => `${line}\u001b[K`).join("\n")}\u001b[J`)
   })
   return {
-    seen: (seen: Seen) =>
+    seen: (seen: Place.Listing) =>
       Effect.suspend(() => {
         last = seen
         problem = undefined
@@ -161,7 +118,7 @@ const screen = Effect.fnUntraced(function* (namespace: string) {
       }),
     away: (message: string) =>
       Effect.suspend(() => {
-        problem = `${message}; trying again every second`
+        problem = message
         return draw
       })
   }

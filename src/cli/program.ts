@@ -4,7 +4,7 @@
 import type * as Command from "effect/cli/Command"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Cli from "./Cli.ts"
 import * as Drivers from "./Drivers.ts"
@@ -30,7 +30,7 @@ export const main = (options: {
   options.runMain(
     Cli.run(options.args, options.version).pipe(
       Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(new ExitCode({ code })))),
-      Effect.provide(Layer.merge(Drivers.layer(options.operator), options.services))
+      Effect.provide([Drivers.layer(options.operator), Drivers.http, options.services])
     ),
     // The program has said what failed.
     { disableErrorReporting: true }

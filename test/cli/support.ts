@@ -8,6 +8,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as CircuitState from "../../src/CircuitState.ts"
 import * as CircuitTable from "../../src/CircuitTable.ts"
 import * as Cli from "../../src/cli/Cli.ts"
+import * as Drivers from "../../src/cli/Drivers.ts"
 import * as Failure from "../../src/cli/Failure.ts"
 import * as Store from "../../src/cli/Store.ts"
 import * as MemoryTable from "../support/memory-table.ts"
@@ -110,6 +111,7 @@ export const run = (
   }).pipe(
     Effect.provide([
       world.layer,
+      Drivers.http,
       platform,
       ConfigProvider.layer(ConfigProvider.fromEnv({ env: options.env ?? { RESILIENCE_DATABASE_URL: url } }))
     ]),

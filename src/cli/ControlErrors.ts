@@ -1,0 +1,152 @@
+/**
+ * Errors of control planes in words: one line for an operator, without secrets.
+ */
+import type * as Cause from "effect/Cause"
+import type * as Sse from "effect/encoding/Sse"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as Redacted from "effect/Redacted"
+import type * as Schema from "effect/Schema"
+import type * as ControlApi from "../ControlApi.ts"
+import * as Explain from "./Explain.ts"
+import * as Failure from "./Failure.ts"
+import * as Print from "./Print.ts"
+import * as Settings from "./Settings.ts"
+
+/**
+ * Error of a request, or of the time that it may take.
+ */
+export type ControlError =
+  | ControlApi.Unauthorized
+  | ControlApi.Forbidden
+  | ControlApi.InvalidRequest
+  | ControlApi.BodyTooLarge
+  | ControlApi.NotJson
+  | ControlApi.TooManyRequests
+  | ControlApi.UnknownCircuit
+  | HttpClientError.HttpClientError
+  | Schema.SchemaError
+  | Sse.SseError
+  | Sse.Retry
+  | Cause.TimeoutError
+
+/** What a server refuses a request with. */
+interface Refusal {
+  readonly status: number
+  /** What it says of it, where it is a control plane. */
+  readonly message: string | undefined
+  /** Seconds after which to ask again. */
+  readonly retryAfter: number | undefined
+}
+
+const statuses = {
+  Unauthorized: 401,
+  Forbidden: 403,
+  InvalidRequest: 400,
+  BodyTooLarge: 413,
+  NotJson: 415,
+  TooManyRequests: 429,
+  UnknownCircuit: 404
+} as const
+
+/**
+ * Returns what went wrong as a failure of a command. `asked` says whether
+ * something was to be changed.
+ */
+export const explain = (error: ControlError, control: Settings.Control, asked: "read" | "change"): Failure.Failure => {
+  const at = label(control)
+  const clean = (text: string) => scrub(text, control)
+  const perhaps = asked === "change" ? ", it may have been done" : ""
+  switch (error._tag) {
+    case "HttpClientError":
+      break
+    case "TimeoutError":
+      return Failure.failed(`no answer in time${perhaps}: ${at}`)
+    case "Retry":
+      return Failure.failed(`the stream of events ended (${at})`)
+    case "SchemaError":
+    case "SseError":
+      return Failure.failed(`the answer is not one of a control plane of this version${perhaps} (${at})`)
+    default:
+      return refused(
+        {
+          status: statuses[error._tag],
+          message: error.message,
+          retryAfter: error._tag === "TooManyRequests" ? error.retryAfter : undefined
+        },
+        control,
+        asked
+      )
+  }
+  const { response } = error
+  // A connection that breaks within an answer is no answer of something else.
+  if (response === undefined || (response.status < 300 && error.cause !== undefined)) {
+    const said = Explain.cause(error).messages.at(-1) ?? "it failed"
+    return Failure.failed(Explain.connection(error, at, clean) ?? `${clean(said)} (${at})`)
+  }
+  const { headers, status } = response
+  const seconds = Number(headers["retry-after"])
+  return refused({ status, message: undefined, retryAfter: seconds > 0 ? seconds : undefined }, control, asked)
+}
+
+/**
+ * Returns whether the same request will be refused whenever it is made.
+ */
+export const isFinal = (error: ControlError): boolean => error._tag === "Unauthorized" || error._tag === "Forbidden"
+
+/**
+ * Returns where a control plane is, in words.
+ */
+export const label = ({ url }: Settings.Control): string => `control plane ${Print.safe(address(url))}`
+
+/**
+ * Returns the address of a control plane, without a slash at its end.
+ */
+export const address = (url: URL): string => url.href.replace(/\/+$/, "")
+
+const refused = (
+  { message, retryAfter, status }: Refusal,
+  control: Settings.Control,
+  asked: "read" | "change"
+): Failure.Failure => {
+  const at = label(control)
+  const said = message === undefined ? "" : `: ${scrub(message, control)}`
+  switch (status) {
+    case 400:
+      return Failure.failed(`the request is refused${said || ": bad request"} (${at})`)
+    case 401:
+      return Failure.failed(
+        control.token === undefined
+          ? `a token is needed: set ${Settings.variables.token} (${at})`
+          : `the token of ${Settings.variables.token} is refused (${at})`
+      )
+    case 403:
+      return Failure.failed(`not allowed${said} (${at})`)
+    case 404:
+      if (message !== undefined) return Failure.unknown(`the circuit is not there any more${said} (${at})`)
+      return Failure.failed(
+        asked === "change" ? `it changes nothing: it is mounted without a token (${at})` : absent(control)
+      )
+    case 413:
+      return Failure.failed(`the request is too large${said} (${at})`)
+    case 415:
+      return Failure.failed(`JSON is refused${said} (${at})`)
+    case 429:
+      return Failure.failed(
+        `too many requests: try again ${retryAfter === undefined ? "later" : `in ${Print.span(retryAfter * 1000)}`} (${at})`
+      )
+    default:
+      return Failure.failed(
+        status < 400
+          ? `${absent(control)}: ${status < 300 ? "something else answers" : `the answer is a redirect (${status})`}`
+          : `the server answers ${status} (${at})`
+      )
+  }
+}
+
+const absent = ({ url }: Settings.Control): string =>
+  `there is no control plane at ${Print.safe(address(url))}${
+    url.pathname === "/" ? ", where its prefix is a part of the address, as in /resilience" : ""
+  }`
+
+const scrub = (text: string, { token }: Settings.Control): string =>
+  Explain.oneLine(token === undefined ? text : text.replaceAll(Redacted.value(token), "***"))

@@ -1,0 +1,91 @@
+/**
+ * What a control plane says of circuits, as the CLI lists them.
+ */
+import * as CircuitState from "../CircuitState.ts"
+import * as CircuitTable from "../CircuitTable.ts"
+import type * as ControlApi from "../ControlApi.ts"
+import * as Fleet from "./Fleet.ts"
+import type * as Place from "./Place.ts"
+
+type Named = Pick<ControlApi.Circuit, "name" | "key">
+type Stated = Named & Pick<ControlApi.Circuit, "state">
+
+/**
+ * Returns the name of a circuit as commands take it.
+ */
+export const nameOf = ({ key, name }: Named): string => CircuitTable.resourceKey(name, key)
+
+/**
+ * Returns a circuit as the CLI prints it, at a time.
+ */
+export const circuit = (circuit: Stated, now: number): Fleet.Circuit =>
+  Fleet.described({ circuit: nameOf(circuit), changedAt: null, changedBy: null }, circuit.state, now)
+
+/**
+ * Returns circuits as a listing, at a time.
+ */
+export const listing = (
+  circuits: Iterable<Stated>,
+  { now, ...counts }: Pick<Place.Listing, "now" | "total" | "unlisted">
+): Place.Listing => ({
+  now,
+  ...counts,
+  circuits: Array.from(circuits, (each) => ({ version: JSON.stringify(each.state), circuit: circuit(each, now) })).sort(
+    (a, b) => (a.circuit.circuit < b.circuit.circuit ? -1 : 1)
+  )
+})
+
+/**
+ * What the events of a stream have said.
+ */
+export class Sight {
+  private readonly circuits = new Map<string, Stated>()
+  private total = 0
+  /** What the clock of the control plane is ahead by. */
+  private ahead = 0
+
+  /** Takes an event that came at `now`, and returns whether it says something of the list. */
+  take(event: ControlApi.Event, now: number): boolean {
+    switch (event.event) {
+      case "snapshot":
+        this.circuits.clear()
+        this.list(event.data, now)
+        return true
+      case "update":
+        for (const each of event.data.gone) this.circuits.delete(nameOf(each))
+        this.list(event.data, now)
+        return true
+      case "change":
+        return this.changed(event.data)
+      default:
+        return false
+    }
+  }
+
+  /** Returns the circuits at `now`. */
+  listing(now: number): Place.Listing {
+    return listing(this.circuits.values(), {
+      now: now + this.ahead,
+      total: this.total,
+      unlisted: Math.max(0, this.total - this.circuits.size)
+    })
+  }
+
+  private list({ at, circuits, total }: ControlApi.Circuits, now: number): void {
+    for (const each of circuits) this.circuits.set(nameOf(each), each)
+    this.total = total
+    this.ahead = at - now
+  }
+
+  private changed({ key, name, to }: ControlApi.Change): boolean {
+    const named = key === undefined ? { name } : { name, key }
+    const id = nameOf(named)
+    const own = this.circuits.get(nameOf({ name }))
+    // Where a breaker is held, so are its keys.
+    const held = key !== undefined && own !== undefined && CircuitState.isHeld(own.state)
+    // One that is not listed may not come into the list.
+    if (held || !this.circuits.has(id)) return false
+    this.circuits.set(id, { ...named, state: to })
+    return true
+  }
+}

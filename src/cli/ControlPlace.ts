@@ -1,0 +1,144 @@
+/**
+ * Control plane of a running application as a place where circuits are.
+ */
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Schema from "effect/Schema"
+import * as CircuitState from "../CircuitState.ts"
+import * as CircuitTable from "../CircuitTable.ts"
+import * as ControlApi from "../ControlApi.ts"
+import * as ControlClient from "../ControlClient.ts"
+import * as ControlErrors from "./ControlErrors.ts"
+import * as ControlListing from "./ControlListing.ts"
+import * as ControlWatch from "./ControlWatch.ts"
+import * as Failure from "./Failure.ts"
+import type * as Fleet from "./Fleet.ts"
+import type * as Place from "./Place.ts"
+import type * as Settings from "./Settings.ts"
+
+/** How long a request may take. */
+const timeout = "10 seconds"
+
+/**
+ * Creates the place of a control plane. Nothing is asked for yet.
+ */
+export const make = (control: Settings.Control): Effect.Effect<Place.Place, never, HttpClient.HttpClient> =>
+  Effect.map(ControlClient.make(control), (client): Place.Place => {
+    const label = ControlErrors.label(control)
+    return {
+      label,
+      kind: "control plane",
+      fields: { namespace: null, controlPlane: ControlErrors.address(control.url) },
+      list: (name) => Effect.mapError(list(client, name), (error) => ControlErrors.explain(error, control, "read")),
+      watch: (viewer) => ControlWatch.watch(client, control, viewer),
+      change: (order) => Effect.as(checked(order, label), change(client, order, control))
+    }
+  })
+
+const list = Effect.fnUntraced(function* (client: ControlClient.ControlClient, name: string | undefined) {
+  const listed = yield* Effect.timeout(client.circuits.list({ query: { limit: ControlApi.bounds.circuits } }), timeout)
+  const unlisted =
+    name === undefined ||
+    listed.circuits.length === listed.total ||
+    listed.circuits.some((each) => ControlListing.nameOf(each) === name)
+      ? []
+      : yield* find(client, name)
+  return ControlListing.listing([...listed.circuits, ...unlisted], {
+    now: listed.at,
+    total: listed.total,
+    unlisted: Math.max(0, listed.total - listed.circuits.length)
+  })
+})
+
+/** Asks for a circuit that the list may lack. */
+const find = (client: ControlClient.ControlClient, named: string) => {
+  const { key, name } = CircuitTable.parseResourceKey(named)
+  const { bounds } = ControlApi
+  if (name === "" || name.length > bounds.name || (key?.length ?? 0) > bounds.key) return Effect.succeed([])
+  return client.circuits.get({ query: { name, ...(key === undefined ? undefined : { key }) } }).pipe(
+    Effect.timeout(timeout),
+    Effect.map(({ circuit }) => [circuit]),
+    Effect.catchTag("UnknownCircuit", () => Effect.succeed([]))
+  )
+}
+
+/** Checks what a control plane would refuse, before anything is sent. */
+const checked = ({ by, reason }: Place.Order, label: string): Effect.Effect<void, Failure.Failure> => {
+  const texts = { by, reason }
+  if (reason === undefined) return Effect.fail(Failure.usage(`--reason is needed: ${label} logs why`))
+  for (const name of ["reason", "by"] as const) {
+    if (!Schema.is(ControlApi.Operation.fields[name])(texts[name])) {
+      return Effect.fail(
+        Failure.usage(
+          `--${name} must be one line that is not blank, of at most ${ControlApi.bounds[name]} characters, for a control plane`
+        )
+      )
+    }
+  }
+  return Effect.void
+}
+
+const change = (
+  client: ControlClient.ControlClient,
+  order: Place.Order,
+  control: Settings.Control
+): ((circuit: Fleet.Circuit) => Effect.Effect<Fleet.Change, Failure.Failure>) => {
+  const request = requests[order.action]
+  let begun = false
+  let said = false
+  const wait = ({ retryAfter }: ControlApi.TooManyRequests) =>
+    Effect.suspend(() => {
+      const notice = said
+        ? Effect.void
+        : Console.error("resilience: the control plane takes no more changes for now: the others follow as it allows")
+      said = true
+      return Effect.andThen(notice, Effect.sleep(Duration.seconds(retryAfter)))
+    })
+  return Effect.fnUntraced(function* (before) {
+    const after = yield* request(client, order, before).pipe(
+      Effect.timeout(timeout),
+      // Who has many circuits to change comes to their end, however few a minute may be changed.
+      Effect.tapError((error) => (error._tag === "TooManyRequests" && begun ? wait(error) : Effect.void)),
+      Effect.retry({ while: (error) => error._tag === "TooManyRequests" && begun }),
+      Effect.mapError((error) => ControlErrors.explain(error, control, "change"))
+    )
+    begun = true
+    const now = yield* Clock.currentTimeMillis
+    return {
+      // Only a release may find nothing to do.
+      changed: order.action !== "release" || (isHeld(before) && !CircuitState.isHeld(after.state)),
+      before,
+      after: ControlListing.circuit(after, now)
+    }
+  })
+}
+
+const isHeld = ({ state }: Fleet.Circuit): boolean => state === "HELD_OPEN" || state === "HELD_CLOSED"
+
+type Request = (
+  client: ControlClient.ControlClient,
+  order: Place.Order,
+  circuit: Fleet.Circuit
+) => Effect.Effect<ControlApi.Circuit, ControlErrors.ControlError>
+
+const requests: { readonly [Action in Fleet.Action]: Request } = {
+  "hold-open": ({ operations }, order, circuit) => operations.holdOpen({ payload: hold(order, circuit) }),
+  "hold-closed": ({ operations }, order, circuit) => operations.holdClosed({ payload: hold(order, circuit) }),
+  release: ({ operations }, order, circuit) => operations.release({ payload: operation(order, circuit) }),
+  reset: ({ operations }, order, circuit) => operations.reset({ payload: operation(order, circuit) })
+}
+
+const operation = ({ by, reason = "" }: Place.Order, { key, name }: Fleet.Circuit) => ({
+  name,
+  ...(key === null ? undefined : { key }),
+  reason,
+  by
+})
+
+const hold = (order: Place.Order, circuit: Fleet.Circuit) => ({
+  ...operation(order, circuit),
+  ...(order.forMillis === undefined ? undefined : { for: Duration.millis(order.forMillis) })
+})

@@ -1,0 +1,98 @@
+/**
+ * Looking on at a control plane, through its stream of events.
+ */
+import * as Clock from "effect/Clock"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as ControlClient from "../ControlClient.ts"
+import * as ControlErrors from "./ControlErrors.ts"
+import * as ControlListing from "./ControlListing.ts"
+import * as Failure from "./Failure.ts"
+import type * as Place from "./Place.ts"
+import type * as Settings from "./Settings.ts"
+
+/** How long to wait for the beginning of a stream. */
+const beginTimeout = 10_000
+/** After how long without an event a stream counts as broken, although nobody said so. */
+const silence = "1 minute"
+/** How long to gather events. */
+const gather = 100
+/** How often to tell the time where nothing happens. */
+const every = 1000
+/** How long to wait before a stream is opened again, at first and at most. */
+const pauses = { first: 500, most: 5000 } as const
+
+// The operator's clock may be set meanwhile.
+const uptime = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+
+/**
+ * Looks on, and opens the stream again whenever it breaks. Fails where it cannot
+ * be opened at first, and where the control plane refuses who asks.
+ */
+export const watch = (
+  client: ControlClient.ControlClient,
+  control: Settings.Control,
+  viewer: Place.Viewer
+): Effect.Effect<never, Failure.Failure> => {
+  let seen = false
+  let pause: number = pauses.first
+
+  const follow = Effect.gen(function* () {
+    const sight = new ControlListing.Sight()
+    const opened = yield* uptime
+    const events = yield* Effect.timeout(client.circuits.events(), beginTimeout)
+    let begun = false
+    let news = false
+    let toldAt = 0
+    yield* Stream.merge(
+      Stream.timeoutOrElse(events, { duration: silence, orElse: () => Stream.fail(new Cause.TimeoutError()) }),
+      Stream.tick(gather),
+      { haltStrategy: "left" }
+    ).pipe(
+      Stream.runForEach(
+        Effect.fnUntraced(function* (event) {
+          const now = yield* uptime
+          if (event !== undefined) {
+            news = sight.take(event, now) || news
+            begun = begun || event.event === "snapshot"
+            return
+          }
+          if (!begun) return now - opened >= beginTimeout ? yield* new Cause.TimeoutError() : undefined
+          if (!news && now - toldAt < every) return
+          news = false
+          toldAt = now
+          seen = true
+          pause = pauses.first
+          yield* viewer.seen(sight.listing(now))
+        })
+      )
+    )
+  })
+
+  const broken = (failure: Failure.Failure, atLeast: number) =>
+    Effect.suspend(() => {
+      const wait = Math.max(pause, atLeast)
+      pause = Math.min(pause * 2, pauses.most)
+      return Effect.andThen(
+        viewer.away(`${failure.message}; trying again every few seconds`),
+        Effect.sleep(Duration.millis(wait))
+      )
+    })
+
+  return follow.pipe(
+    Effect.matchEffect({
+      onSuccess: () => {
+        const ended = Failure.failed(`the stream of events ended (${ControlErrors.label(control)})`)
+        return seen ? broken(ended, 0) : Effect.fail(ended)
+      },
+      onFailure: (error) => {
+        const failure = ControlErrors.explain(error, control, "read")
+        if (!seen || ControlErrors.isFinal(error)) return Effect.fail(failure)
+        return broken(failure, error._tag === "TooManyRequests" ? error.retryAfter * 1000 : 0)
+      }
+    }),
+    Effect.forever
+  )
+}

@@ -1,0 +1,38 @@
+/**
+ * The place that a command works on.
+ */
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import type * as Scope from "effect/Scope"
+import * as CircuitTableSql from "../CircuitTableSql.ts"
+import type * as Failure from "./Failure.ts"
+import type * as Place from "./Place.ts"
+import * as Settings from "./Settings.ts"
+import * as Store from "./Store.ts"
+import * as TablePlace from "./TablePlace.ts"
+
+/**
+ * Opens the place that the flags and the environment name.
+ */
+export const open: Effect.Effect<
+  Place.Place,
+  Failure.Failure,
+  Scope.Scope | Store.Store | HttpClient.HttpClient | Settings.WhereFlags
+> = Effect.gen(function* () {
+  const where = yield* Settings.where
+  return yield* where._tag === "Control" ? control(where) : table(where.config)
+})
+
+// What speaks HTTP takes long to load.
+const control = (where: Settings.Control) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./ControlPlace.ts")),
+    (ControlPlace) => ControlPlace.make(where)
+  )
+
+const table = Effect.fnUntraced(function* ({ where, ...config }: Settings.Stored["config"]) {
+  if (where._tag === "None") return yield* Settings.nowhere
+  const { open } = yield* Store.Store
+  const opened = yield* open({ ...config, where })
+  return TablePlace.make(opened, config.namespace ?? CircuitTableSql.defaults.namespace)
+})

@@ -1,0 +1,111 @@
+/**
+ * Table of circuits as a place where circuits are.
+ */
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as CircuitState from "../CircuitState.ts"
+import * as CircuitTable from "../CircuitTable.ts"
+import * as Failure from "./Failure.ts"
+import * as Fleet from "./Fleet.ts"
+import type * as Place from "./Place.ts"
+import * as Print from "./Print.ts"
+import type * as Store from "./Store.ts"
+
+/** How often the table is read where nothing is heard. */
+const every = 1000
+/** How long to gather what is heard. */
+const pause = 100
+
+/**
+ * Creates the place of a table that is open.
+ */
+export const make = ({ explain, table }: Store.Opened, namespace: string): Place.Place => {
+  const read = Effect.map(Effect.mapError(table.changes(undefined), explain), ({ now, rows }): Place.Listing => ({
+    now,
+    circuits: rows.map((row) => ({ version: row.version, circuit: Fleet.circuit(row, now) })),
+    total: rows.length,
+    unlisted: 0
+  }))
+  return {
+    label: `namespace ${Print.safe(namespace)}`,
+    kind: "store",
+    fields: { namespace, controlPlane: null },
+    list: () => read,
+    watch: Effect.fnUntraced(function* (viewer) {
+      yield* Effect.flatMap(read, viewer.seen)
+      const heard = yield* Queue.sliding<void>(1)
+      yield* Effect.forkScoped(hear(table, heard))
+      return yield* Effect.forever(
+        Queue.take(heard).pipe(
+          Effect.andThen(Effect.sleep(pause)),
+          Effect.timeoutOption(every),
+          Effect.andThen(read),
+          Effect.flatMap(viewer.seen),
+          Effect.catch(({ message }) => viewer.away(`${message}; trying again every second`))
+        )
+      )
+    }),
+    change: (order) => {
+      const { action, by, reason } = order
+      if (reason !== undefined && (action === "release" || action === "reset")) {
+        return Effect.fail(
+          Failure.usage(`--reason is for control planes, which log it: a table keeps no reason of a ${action}`)
+        )
+      }
+      return Effect.succeed((circuit) =>
+        CircuitTable.update(table, circuit.circuit, by, (state, now) => [step(order, state, now), now]).pipe(
+          Effect.map(({ after, answer: now, before }) => {
+            const changed = after !== before
+            const written = changed
+              ? { circuit: circuit.circuit, changedAt: Print.iso(now) ?? null, changedBy: by }
+              : circuit
+            return {
+              changed,
+              before: Fleet.described(circuit, before, now),
+              after: Fleet.described(written, after, now)
+            }
+          }),
+          Effect.mapError(explain)
+        )
+      )
+    }
+  }
+}
+
+const step = (
+  { action, by, forMillis, reason }: Place.Order,
+  state: CircuitState.CircuitState,
+  now: number
+): CircuitState.CircuitState => {
+  switch (action) {
+    case "hold-open":
+      return CircuitState.hold(state, { as: "HeldOpen", by, forMillis, reason }, now)
+    case "hold-closed":
+      return CircuitState.hold(state, { as: "HeldClosed", by, forMillis, reason }, now)
+    case "release":
+      return CircuitState.release(state, now)
+    case "reset":
+      return CircuitState.reset(state, now)
+  }
+}
+
+/** Wakes whoever waits, whenever the table says that something changed. */
+const hear = (table: CircuitTable.CircuitTable, heard: Queue.Queue<void>): Effect.Effect<never> =>
+  (table.listen === undefined
+    ? Effect.never
+    : Effect.scoped(
+        Effect.flatMap(table.listen, (feed) =>
+          Effect.forever(
+            Effect.andThen(
+              Queue.take(feed),
+              Effect.sync(() => Queue.offerUnsafe(heard, undefined))
+            )
+          )
+        )
+      )
+  ).pipe(
+    Effect.ignoreCause,
+    // Reading goes on meanwhile.
+    Effect.andThen(Effect.sleep(every)),
+    Effect.forever
+  )
