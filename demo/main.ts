@@ -1,133 +1,41 @@
 /**
- * Runs a service against an upstream that works, fails, hangs, is overloaded and
- * recovers, and prints what the policies make of it. The same calls go without
- * policies to a second upstream that does the same at the same time.
- *
- * Run it by `npm run demo`. It ends by itself, with an exit code other than 0
- * where it did not show what it has to.
+ * Runs the demo: `npm run demo` tells a story that ends by itself, with an exit
+ * code other than 0 where it did not show what it has to. `npm run demo -- --serve`
+ * goes on until Ctrl-C, with a dashboard beside it.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Backoff, CircuitBreaker, CircuitBreakers, Health, Policy, Retry, Timeout } from "effect-resilience"
-import { Cause, Clock, Console, Data, Effect, Fiber, FiberSet, Layer, Schedule, Stream } from "effect"
-import { graceMillis, limitMillis, phases, type Phase } from "./phases.ts"
+import { CircuitBreakers } from "effect-resilience"
+import { Cause, Console, Effect } from "effect"
+import { parseArgs, type ParseArgsOptionsConfig } from "node:util"
 import * as Print from "./report.ts"
-import * as Service from "./service.ts"
-import { steady, Tally } from "./traffic.ts"
-import * as Upstream from "./upstream.ts"
+import { serve } from "./serve.ts"
+import { story } from "./story.ts"
 
-/**
- * Error of a demo that did not show what it has to.
- */
-class Missed extends Data.TaggedError("Missed")<{ readonly message: string }> {}
+const help = `npm run demo                tells a story of half a minute
+npm run demo -- --serve     goes on, with a dashboard
+    --port N                port of the dashboard (default: 4000; 0: any that is free)
+    --token TEXT            token of the dashboard (default: another one each time)
+    --for SPAN              ends by itself, such as after "30 seconds"`
+
+const flags = {
+  serve: { type: "boolean", default: false },
+  port: { type: "string", default: "4000" },
+  token: { type: "string" },
+  for: { type: "string" },
+  help: { type: "boolean", default: false }
+} as const satisfies ParseArgsOptionsConfig
 
 const colours = Print.paint(process.stdout.isTTY && !process.env["NO_COLOR"])
-const everyMillis = 25
-const rowMillis = 500
-const item = (n: number): string => `item-${(n % 8) + 1}`
 
 const demo = Effect.gen(function* () {
-  const upstream = yield* Upstream.make
-  const bareUpstream = yield* Upstream.make
-  const tally = new Tally()
-  const bareTally = new Tally()
-  const service = Service.make(upstream.url, tally.countRetry)
-  const call = (n: number) => [
-    tally.measured(service.price(item(n))),
-    bareTally.measured(Effect.as(Service.fetchPrice(bareUpstream.url, item(n)), { source: "upstream" }))
-  ]
-
-  yield* Console.log(colours.bold("The policy of every call, with a cache as its fallback"))
-  yield* Console.log(Policy.describe(service.policy))
-  // The first calls of a process are slow, so they come before the traffic.
-  yield* Effect.all(call(0), { discard: true })
-
-  const story = Effect.gen(function* () {
-    yield* Console.log(`\n${colours.bold(`A call every ${everyMillis} ms`)}\n${Print.head(colours)}`)
-    const start = yield* Clock.currentTimeMillis
-    const say = (line: (millis: number) => string) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => Console.log(line(now - start)))
-    const sayHealth = (when: string, report: Health.Report) =>
-      say((millis) => Print.health(colours, millis, when, report))
-
-    // Changes of state, as they happen.
-    const reached = new Set<string>()
-    const reachedInPhase = new Set<string>()
-    yield* CircuitBreakers.changes.pipe(
-      Stream.runForEach((change) => {
-        reached.add(change.to._tag)
-        reachedInPhase.add(change.to._tag)
-        return say((millis) => Print.change(colours, millis, change))
-      }),
-      Effect.forkScoped({ startImmediately: true })
-    )
-
-    // A row every half second, and the first report that is degraded.
-    let phase = ""
-    let last = { counts: tally.counts(), hits: upstream.hits(), refused: 0 }
-    let during: Health.Report | undefined
-    const tick = Effect.gen(function* () {
-      const { counts, state } = yield* CircuitBreaker.status(Service.Prices)
-      const row = {
-        ...tally.counts(last.counts),
-        phase,
-        hits: upstream.hits() - last.hits,
-        refused: counts.refused - last.refused,
-        state: state._tag
-      }
-      last = { counts: tally.counts(), hits: upstream.hits(), refused: counts.refused }
-      yield* say((millis) => Print.row(colours, millis, row))
-      const report = yield* Health.report
-      if (during !== undefined || report.status !== "degraded") return
-      during = report
-      yield* sayHealth("during", report)
-    })
-    yield* Effect.forkScoped(Effect.schedule(tick, Schedule.fixed(rowMillis)))
-
-    yield* sayHealth("before", yield* Health.report)
-    const calls = yield* FiberSet.make<void>()
-    const traffic = yield* Effect.forkScoped(steady(calls, everyMillis, call))
-
-    const play = Effect.fnUntraced(function* ({ millis, mode, name, reaches }: Phase) {
-      phase = name
-      reachedInPhase.clear()
-      yield* upstream.become(mode)
-      yield* bareUpstream.become(mode)
-      yield* Effect.sleep(millis)
-      if (reaches === undefined) return
-      yield* Effect.sync(() => reachedInPhase.has(reaches)).pipe(
-        Retry.retryUntil({
-          until: (is) => is,
-          maxAttempts: Infinity,
-          maxElapsed: graceMillis,
-          backoff: Backoff.constant("50 millis")
-        }),
-        Effect.catchTag(
-          "RetryExhaustedError",
-          () => new Missed({ message: `the circuit did not become ${reaches} in the phase "${name}"` })
-        )
-      )
-    })
-    yield* Effect.forEach(phases, play, { discard: true })
-
-    yield* Fiber.interrupt(traffic)
-    yield* FiberSet.awaitEmpty(calls)
-    yield* sayHealth("after", yield* Health.waitUntilHealthy({ interval: "100 millis", timeout: "3 seconds" }))
-
-    const total = { ...tally.counts(), hits: upstream.hits() }
-    const bareTotal = { ...bareTally.counts(), hits: bareUpstream.hits() }
-    yield* Console.log(`\n${Print.totals(colours, total, bareTotal)}`)
-
-    const missing = [
-      ...["Open", "HalfOpen", "Closed"].flatMap((state) => (reached.has(state) ? [] : [`no circuit became ${state}`])),
-      ...(total.fallback > 0 ? [] : ["the fallback never answered"]),
-      ...(during === undefined ? ["the health was never degraded"] : []),
-      ...(total.hits < bareTotal.hits ? [] : ["the policies spared the upstream nothing"])
-    ]
-    if (missing.length > 0) return yield* new Missed({ message: missing.join(", ") })
+  const { values } = yield* Effect.try({
+    try: () => parseArgs({ options: flags }),
+    // It says which flag there is not.
+    catch: (error) => new Error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`)
   })
-
-  yield* Effect.provide(story, Health.layer({ version: "0.1.0", checks: service.checks }))
+  if (values.help) return yield* Console.log(help)
+  yield* values.serve ? serve(colours, values) : story(colours)
 })
 
 const failed = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect<void> => {
@@ -136,12 +44,8 @@ const failed = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect
   return Console.error(`\n${colours.red("The demo failed")}: ${String(why)}`)
 }
 
-const services = Layer.mergeAll(Service.Prices.layer, CircuitBreakers.layer, NodeHttpClient.layerUndici)
-
 demo.pipe(
-  Effect.scoped,
-  Timeout.timeout(limitMillis, { operation: "demo" }),
-  Effect.provide(services),
+  Effect.provide([CircuitBreakers.layer, NodeHttpClient.layerUndici]),
   Effect.tapCause(failed),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

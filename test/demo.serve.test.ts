@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted, Schedule } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { resolve } from "node:path"
+import * as ControlClient from "../src/ControlClient.ts"
+import { eventually } from "./support/control.ts"
+
+const main = resolve(import.meta.dirname, "../demo/main.ts")
+
+/** Runs the demo as a process, which is killed when the scope closes. */
+const run = (...flags: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn(process.execPath, ["--conditions=effect-resilience-source", main, ...flags], {
+        env: { ...process.env, NO_COLOR: "1" }
+      })
+      const demo = { child, output: "", exit: once(child, "exit") }
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (bytes: Buffer) => (demo.output += bytes.toString()))
+      }
+      return demo
+    }),
+    ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+
+/** Waits until a demo says where it is, and returns the address. */
+const addressOf = (demo: { readonly output: string }) =>
+  Effect.map(
+    eventually("the address", () => demo.output.includes("Ctrl-C")),
+    () => /^Dashboard +(\S+)$/m.exec(demo.output)?.[1] ?? ""
+  )
+
+describe("demo --serve", () => {
+  it.live(
+    "serves the circuits of its running traffic, which a hold refuses, and ends by itself",
+    () =>
+      Effect.gen(function* () {
+        const token = "a-token-of-the-demo"
+        const demo = yield* run("--serve", "--port", "0", "--for", "6 seconds", "--token", token)
+        const url = yield* addressOf(demo)
+        const page = yield* Effect.promise(() => fetch(url))
+        assert.include(yield* Effect.promise(() => page.text()), "<title>Circuits</title>")
+        const alive = yield* Effect.promise(() => fetch(new URL("/livez", url)))
+        assert.strictEqual(alive.status, 200)
+
+        const { circuits, operations } = yield* ControlClient.make({ url, token: Redacted.make(token) })
+        const listed = yield* circuits.list({ query: {} })
+        assert.includeMembers(
+          listed.circuits.map(({ name }) => name),
+          ["prices", "payments", "search", "mail", "recommendations"]
+        )
+        const prices = Effect.map(circuits.get({ query: { name: "prices" } }), ({ circuit }) => circuit)
+        const { refused } = (yield* operations.holdOpen({
+          payload: { name: "prices", reason: "to see", by: "a test" }
+        })).counts
+        yield* prices.pipe(
+          Effect.filterOrFail(
+            ({ counts, state }) => state._tag === "HeldOpen" && counts.refused > refused,
+            () => "no call was refused"
+          ),
+          Effect.retry({ times: 100, schedule: Schedule.spaced("50 millis") })
+        )
+        yield* Effect.promise(() => demo.exit)
+        assert.strictEqual(demo.child.exitCode, 0, demo.output)
+      }).pipe(Effect.provide(FetchHttpClient.layer)),
+    { timeout: 30_000 }
+  )
+
+  it.live(
+    "Ctrl-C ends it, also while a stream of events is read",
+    () =>
+      Effect.gen(function* () {
+        const token = "a-token-of-the-demo"
+        const demo = yield* run("--serve", "--port", "0", "--token", token)
+        const url = yield* addressOf(demo)
+        const stream = yield* Effect.promise(() =>
+          fetch(`${url}/events`, { headers: { authorization: `Bearer ${token}` } })
+        )
+        const began = performance.now()
+        demo.child.kill("SIGINT")
+        yield* Effect.promise(() => demo.exit)
+        assert.strictEqual(demo.child.exitCode, 130, demo.output)
+        assert.isBelow(performance.now() - began, 5_000)
+        yield* Effect.promise(() => stream.text().catch(() => ""))
+      }),
+    { timeout: 30_000 }
+  )
+
+  it.live(
+    "a port that is taken and a flag that there is not are one line each",
+    () =>
+      Effect.gen(function* () {
+        const first = yield* run("--serve", "--port", "0")
+        const { port } = new URL(yield* addressOf(first))
+        const second = yield* run("--serve", "--port", port)
+        const third = yield* run("--sreve")
+        yield* Effect.promise(() => Promise.all([second.exit, third.exit]))
+        assert.match(second.output, new RegExp(`^The demo failed: port ${port}: .*EADDRINUSE.*$`, "m"))
+        assert.match(third.output, /^The demo failed: Unknown option '--sreve'$/m)
+        assert.deepStrictEqual([second.child.exitCode, third.child.exitCode], [1, 1])
+      }),
+    { timeout: 30_000 }
+  )
+})
