@@ -2,7 +2,7 @@
  * What a worker of a fleet loads before all else, so that chaos can look into
  * it: on SIGUSR2 it collects garbage and writes how large its heap is to the
  * file that `CHAOS_DIR` and its process id make. Its store is that of
- * `stores.ts` beside this file, with the options that the docs recommend.
+ * `stores.ts` beside this file.
  */
 import { writeFileSync } from "node:fs"
 import { registerHooks } from "node:module"

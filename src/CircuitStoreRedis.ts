@@ -13,13 +13,13 @@
  * ```ts no-run
  * import { NodeRedis } from "@effect/platform-node"
  * import { Layer } from "effect"
- * import { CircuitBreaker, CircuitStoreRedis } from "effect-resilience"
+ * import { CircuitBreaker, CircuitStoreRedis, LazyRedis } from "effect-resilience"
  *
  * class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
  *
  * const PaymentsLive = Payments.layerShared.pipe(
  *   Layer.provide(CircuitStoreRedis.layer()),
- *   Layer.provide(NodeRedis.layer({ url: "redis://localhost:6379" }))
+ *   Layer.provide(LazyRedis.layer(NodeRedis.layer({ url: "redis://localhost:6379" })))
  * )
  * ```
  */

@@ -9,8 +9,9 @@
  * - An update reads the row, applies the step at the table's time and writes
  *   the row where its version is still the same, else it begins again. An eager
  *   update changes the view at once and the row after that.
- * - No operation takes longer than `timeout`. After one that failed, or took
- *   longer, the process goes on alone: steps change its views without asking,
+ * - No operation takes longer than `timeout`, and neither does an update with all
+ *   of its operations. After one that failed, or took longer, the process goes on
+ *   alone: steps change its views without asking,
  *   and one operation every `pollEvery` finds out whether the table is back.
  *   Then every view that was changed alone and its row come together, as
  *   `CircuitView.keepsMine` says.
@@ -22,7 +23,6 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -30,12 +30,16 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import * as Background from "./Background.ts"
 import * as CircuitQuorum from "./CircuitQuorum.ts"
-import * as CircuitState from "./CircuitState.ts"
+import * as CircuitReplica from "./CircuitReplica.ts"
+import type * as CircuitState from "./CircuitState.ts"
 import * as CircuitStore from "./CircuitStore.ts"
 import * as CircuitTable from "./CircuitTable.ts"
-import * as CircuitView from "./CircuitView.ts"
+import * as ClockOffset from "./ClockOffset.ts"
 import * as Rules from "./Options.ts"
+import * as PollTime from "./PollTime.ts"
+import * as Reachability from "./Reachability.ts"
 
 /**
  * Options of a store that shares circuits. All have defaults.
@@ -79,8 +83,6 @@ export const defaults = {
   log: true
 } as const
 
-/** Longest resource key that is shared. A circuit with a longer one is this process's own. */
-const maxResourceKey = 750
 /** Rows that are read by one operation. */
 const batch = 200
 /** Polls after which all rows are read again. */
@@ -88,27 +90,9 @@ const readAllEvery = 12
 /** Rows that one step of a sweep removes. */
 const sweepLimit = 100
 
-// What the store knows of one cell.
-interface Replica {
-  readonly cell: CircuitStore.Cell
-  readonly resourceKey: string
+interface Replica extends CircuitReplica.Replica {
+  /** Held by the operation that will write the view. */
   readonly lock: Semaphore.Semaphore
-  /** Version of the row that the view was last in step with, 0 where there was none. */
-  version: number
-  /** What is added to a generation of the row to make one of the view. */
-  generations: number
-  /** Whether the view was changed alone. */
-  dirty: boolean
-  /** Whether the circuit has to be in the table, though nothing happened to it. */
-  listed: boolean
-  /** Whether an operation is under way that will write the view. */
-  busy: boolean
-  /** Newest row that was heard of meanwhile. */
-  heard: CircuitTable.Row | undefined
-  /** The last write, until it is known whether it was done. */
-  writing: string | undefined
-  /** How often the version moved or was about to. */
-  moves: number
 }
 
 /**
@@ -142,6 +126,17 @@ export const layer = <E, R>(
     Effect.flatMap(table, (made) => Effect.flatMap(begin(made, options), ({ ready, store }) => Effect.as(ready, store)))
   )
 
+/** Returns what is left of the time that several operations have together. */
+type Left = (clock: Clock.Clock, millis: number) => number
+
+const whole: Left = (_, millis) => millis
+
+/** The time begins now, on a clock that nobody sets. */
+const fromNow = (clock: Clock.Clock): Left => {
+  const began = clock.monotonicTimeNanosUnsafe()
+  return (later, millis) => millis - Number(later.monotonicTimeNanosUnsafe() - began) / 1e6
+}
+
 // `ready` ends with the first answer of the table, or without one after `timeout`.
 const begin = (
   table: CircuitTable.CircuitTable,
@@ -170,21 +165,14 @@ const begin = (
     const session = (yield* Random.nextIntBetween(0, 2 ** 32)).toString(36)
     const scope = yield* Effect.scope
     const wake = yield* Queue.sliding<void>(1)
-    const reachable = yield* Latch.make(true)
-    const unreachable = yield* Latch.make(false)
-
     const replicas = new Map<string, Set<Replica>>()
     const known = new WeakMap<CircuitStore.Cell, Replica>()
     const unread = new Set<Replica>()
     const unsaid = new Set<Replica>()
     /** What is added to the process's clock to get the table's. */
     let offset = 0
-    let operations = 0
-    let errors = 0
-    let lastError: string | undefined
-    let since = yield* Clock.currentTimeMillis
-    let away = false
-    let pollAt = since
+    const reachability = new Reachability.Reachability(yield* Clock.currentTimeMillis)
+    let pollAt = yield* Clock.currentTimeMillis
     let polls = 0
     let seen: number | undefined
     /** Rows that there were when the store was made, so that circuits of a fleet do not begin closed. */
@@ -197,95 +185,62 @@ const begin = (
     const replicaOf = (cell: CircuitStore.Cell): Replica => {
       let replica = known.get(cell)
       if (replica === undefined) {
-        replica = {
-          cell,
-          resourceKey: CircuitTable.resourceKey(cell.name, cell.key),
-          lock: Semaphore.makeUnsafe(1),
-          version: 0,
-          generations: 0,
-          dirty: false,
-          listed: false,
-          busy: false,
-          heard: undefined,
-          writing: undefined,
-          moves: 0
-        }
+        replica = { ...CircuitReplica.make(cell), lock: Semaphore.makeUnsafe(1) }
         known.set(cell, replica)
       }
       return replica
     }
 
-    const isShared = (replica: Replica) => replica.resourceKey.length <= maxResourceKey
-
     const annotate = Effect.annotateLogs({ "store.instance": instance })
-
-    const noted = (error: CircuitTable.TableError): void => {
-      errors++
-      lastError = error.message
-    }
 
     /** Notes that the table does not do what it is asked for. */
     const failed = (error: CircuitTable.TableError): Effect.Effect<void> =>
       Effect.clockWith((clock) => {
-        noted(error)
-        if (away) return Effect.void
-        away = true
-        since = clock.currentTimeMillisUnsafe()
+        if (!reachability.failed(error.message, clock.currentTimeMillisUnsafe())) return Effect.void
         seen = undefined
-        reachable.closeUnsafe()
-        unreachable.openUnsafe()
         return log
           ? annotate(Effect.logWarning(`Circuit store does not answer, circuits go on alone: ${error.message}`))
           : Effect.void
       })
 
     const answered = Effect.clockWith((clock) => {
-      if (!away) return Effect.void
-      const now = clock.currentTimeMillisUnsafe()
-      const gone = Math.round(now - since)
-      away = false
-      since = now
+      const gone = reachability.answered(clock.currentTimeMillisUnsafe())
+      if (gone === undefined) return Effect.void
       for (const replica of attached()) toRead(replica)
-      unreachable.closeUnsafe()
-      reachable.openUnsafe()
-      return log ? annotate(Effect.logInfo(`Circuit store answers again, after ${gone} ms`)) : Effect.void
+      return log ? annotate(Effect.logInfo(`Circuit store answers again, after ${Math.round(gone)} ms`)) : Effect.void
     })
 
-    /** Asks the table, no longer than `timeout`. Nobody waits for the end of what was given up. */
+    const noAnswer = Effect.suspend(() =>
+      Effect.fail(new CircuitTable.TableError({ message: `no answer within ${timeout} ms` }))
+    )
+
+    /** Asks the table, no longer than `timeout`, or than what is left of it. */
     const ask = <A, R>(
-      operation: Effect.Effect<A, CircuitTable.TableError, R>
+      operation: Effect.Effect<A, CircuitTable.TableError, R>,
+      left: Left = whole
     ): Effect.Effect<A, CircuitTable.TableError, R> =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(
-          Effect.suspend(() => {
-            operations++
-            return Effect.forkDetach(Effect.interruptible(operation), { startImmediately: true })
-          }),
-          (fiber) =>
-            restore(Effect.timeoutOption(Fiber.join(fiber), timeout)).pipe(
-              Effect.flatMap(
-                Option.match({
-                  onNone: () => Effect.fail(new CircuitTable.TableError({ message: `no answer within ${timeout} ms` })),
-                  onSome: Effect.succeed
-                })
-              ),
-              Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
-            )
+      Effect.clockWith((clock) => {
+        const millis = left(clock, timeout)
+        if (millis <= 0) return noAnswer
+        reachability.asked()
+        return Effect.flatMap(
+          Background.within(operation, millis),
+          Option.match({ onNone: () => noAnswer, onSome: Effect.succeed })
         )
-      )
+      })
 
     /** Reads from the table, and compares its clock with the process's. */
-    const askRead = (operation: Effect.Effect<CircuitTable.Read, CircuitTable.TableError>) =>
+    const askRead = (operation: Effect.Effect<CircuitTable.Read, CircuitTable.TableError>, left?: Left) =>
       Effect.clockWith((clock) => {
         const sent = clock.currentTimeMillisUnsafe()
-        return Effect.map(ask(operation), (read) => {
-          const least = read.now - clock.currentTimeMillisUnsafe()
-          const most = read.now + 1 - sent
-          if (offset < least || offset > most) {
-            const next = Math.floor((least + most) / 2)
-            for (const replica of attached()) {
-              replica.cell.current = CircuitView.shift(replica.cell.current, offset - next, 0)
-            }
+        return Effect.map(ask(operation, left), (read) => {
+          const next = ClockOffset.learn(offset, {
+            sent,
+            answer: read.now,
+            received: clock.currentTimeMillisUnsafe()
+          })
+          if (next !== offset) {
+            for (const replica of attached()) CircuitReplica.shift(replica, offset - next)
             offset = next
           }
           return read
@@ -304,79 +259,29 @@ const begin = (
 
     /** Applies a step to the view, without asking. */
     const alone = <A>(replica: Replica, now: number, step: CircuitStore.Step<A>): CircuitStore.Applied<A> => {
-      const before = replica.cell.current
-      const [after, answer] = step(before, now)
-      if (after !== before) {
-        replica.cell.current = after
-        if (isShared(replica)) {
-          replica.dirty = true
-          toSay(replica)
-        }
-      }
-      return { before, after, answer }
+      const applied = CircuitReplica.step(replica, now, step)
+      if (applied.after !== applied.before && replica.dirty) toSay(replica)
+      return applied
     }
 
     /** Applies a step to the view at the time that it is by now. */
     const aloneNow = <A>(replica: Replica, step: CircuitStore.Step<A>): Effect.Effect<CircuitStore.Applied<A>> =>
       Effect.map(Clock.currentTimeMillis, (now) => alone(replica, now, step))
 
-    /** Returns the state that a row shows to a replica. */
-    const viewOf = (
-      replica: Replica,
-      row: CircuitTable.Row,
-      entry: CircuitTable.Entry | undefined
-    ): CircuitState.CircuitState => {
-      const { current } = replica.cell
-      if (entry !== undefined) return CircuitView.shift(entry.state, -offset, replica.generations)
-      // It cannot be read, so it counts as closed, and not as what was before.
-      return { ...CircuitState.initial, generation: current.generation + 1, since: row.updatedAt - offset }
-    }
-
     /** Makes a row the view of a replica. Returns what is left to do. */
     const adopt = (replica: Replica, row: CircuitTable.Row): Effect.Effect<void> => {
-      const { cell } = replica
-      const before = cell.current
-      const entry = CircuitTable.decode(row.data)
-      const own = entry !== undefined && entry.operation === replica.writing
-      // What the process came to alone is over, and so are its generations. Nothing was admitted by one that is open.
-      const isOpen = before._tag === "Open" && entry?.state._tag === "Open"
-      const floor = replica.dirty && !own && !isOpen ? before.generation + 1 : before.generation
-      if (entry !== undefined && entry.state.generation + replica.generations < floor) {
-        replica.generations = floor - entry.state.generation
-      }
-      const after = viewOf(replica, row, entry)
-      replica.version = row.version
-      replica.moves++
-      replica.writing = undefined
-      replica.dirty = false
+      const { after, before, isReadable } = CircuitReplica.adopt(replica, row, offset)
       unsaid.delete(replica)
-      const malformed =
-        entry === undefined && log
-          ? annotate(
-              Effect.logWarning(
-                `Circuit store has a row that cannot be read, it counts as closed: ${replica.resourceKey}`
-              )
-            )
-          : undefined
-      if (CircuitView.isSame(before, after)) return malformed ?? Effect.void
-      cell.current = after
-      const changed = cell.changed(before, after)
-      return malformed === undefined ? changed : Effect.andThen(malformed, changed)
-    }
-
-    /** Whether a row was lost, and made again by a process that knew less of its circuit than this one. */
-    const knowsMore = ({ cell: { current }, generations, version }: Replica, row: CircuitTable.Row): boolean => {
-      if (current._tag === "Closed" || row.version < version) return false
-      const state = CircuitTable.decode(row.data)?.state
-      if (state === undefined) return false
-      const ahead = current.generation - (state.generation + generations)
-      return ahead > 0 || (ahead === 0 && state._tag !== current._tag)
+      const changed = after === before ? Effect.void : replica.cell.changed(before, after)
+      if (isReadable || !log) return changed
+      const malformed = `Circuit store has a row that cannot be read, it counts as closed: ${replica.resourceKey}`
+      return Effect.andThen(annotate(Effect.logWarning(malformed)), changed)
     }
 
     /** Makes a row the view, unless this process knows more. Returns whether the view is that of the row. */
     const follow = (replica: Replica, row: CircuitTable.Row): Effect.Effect<boolean> => {
       if (row.version === replica.version) return Effect.succeed(true)
-      if (knowsMore(replica, row)) {
+      if (CircuitReplica.knowsMore(replica, row)) {
         replica.dirty = true
         return Effect.succeed(false)
       }
@@ -385,19 +290,15 @@ const begin = (
 
     /** Brings a row into the view, if it is newer. `moves` are those that there were when the row was asked for. */
     const bring = (replica: Replica, row: CircuitTable.Row, moves?: number): Effect.Effect<void> => {
-      if (replica.busy) {
-        if (replica.heard === undefined || replica.heard.version < row.version) replica.heard = row
-        return Effect.void
+      switch (CircuitReplica.hear(replica, row, moves)) {
+        case "nothing":
+          return Effect.void
+        case "adopt":
+          return adopt(replica, row)
+        case "reconcile":
+          toSay(replica)
+          return Effect.void
       }
-      // A table that was set back, and no answer that came late.
-      const setBack = row.version < replica.version && moves === replica.moves
-      if (row.version <= replica.version && !setBack) return Effect.void
-      if (knowsMore(replica, row)) replica.dirty = true
-      if (replica.dirty) {
-        toSay(replica)
-        return Effect.void
-      }
-      return adopt(replica, row)
     }
 
     /** Runs an operation that will write the view, one at a time. */
@@ -418,8 +319,8 @@ const begin = (
         )
       )
 
-    const readOne = (replica: Replica) =>
-      Effect.map(askRead(table.read([replica.resourceKey])), ({ now, rows }) => ({
+    const readOne = (replica: Replica, left?: Left) =>
+      Effect.map(askRead(table.read([replica.resourceKey]), left), ({ now, rows }) => ({
         now: now - offset,
         row: rows.find((row) => row.resourceKey === replica.resourceKey)
       }))
@@ -428,44 +329,32 @@ const begin = (
     const write = (
       replica: Replica,
       after: CircuitState.CircuitState,
-      row: CircuitTable.Row | undefined
+      row: CircuitTable.Row | undefined,
+      left?: Left
     ): Effect.Effect<boolean, CircuitTable.TableError> =>
       Effect.suspend(() => {
-        const operation = `${session}-${instance}-${++replica.moves}`
-        replica.writing = operation
-        const state = CircuitView.shift(after, offset, -replica.generations)
-        const draft = CircuitTable.draft(replica.resourceKey, { state, operation }, instance)
-        return Effect.map(ask(table.write(draft, row?.version ?? 0)), (version) => {
+        const draft = CircuitReplica.draft(replica, after, { by: instance, session, offset })
+        return Effect.map(ask(table.write(draft, row?.version ?? 0), left), (version) => {
           replica.writing = undefined
           if (version === undefined) return false
-          replica.version = version
-          replica.moves++
+          CircuitReplica.written(replica, version)
           return true
         })
       })
 
     /** Brings the view and its row together, where the view was changed alone or has no row. */
-    const say = (replica: Replica): Effect.Effect<void, CircuitTable.TableError> =>
+    const say = (replica: Replica, left?: Left): Effect.Effect<void, CircuitTable.TableError> =>
       Effect.gen(function* () {
         for (;;) {
-          const { now, row } = yield* readOne(replica)
+          const { now, row } = yield* readOne(replica, left)
           const mine = replica.cell.current
           if (!replica.dirty) {
-            if (yield* row === undefined ? write(replica, mine, undefined) : follow(replica, row)) return
+            if (yield* row === undefined ? write(replica, mine, undefined, left) : follow(replica, row)) return
             continue
           }
-          if (row !== undefined && row.version !== replica.version) {
-            const entry = CircuitTable.decode(row.data)
-            // The reply to the last write was lost, not the write.
-            const own = entry !== undefined && entry.operation === replica.writing
-            if (!own && entry !== undefined) {
-              if (!CircuitView.keepsMine(mine, CircuitView.shift(entry.state, -offset, 0), now)) {
-                return yield* adopt(replica, row)
-              }
-              replica.generations = Math.min(replica.generations, mine.generation - entry.state.generation - 1)
-            }
-          }
-          if (!(yield* write(replica, mine, row))) continue
+          if (row !== undefined && !CircuitReplica.prevails(replica, row, now, offset))
+            return yield* adopt(replica, row)
+          if (!(yield* write(replica, mine, row, left))) continue
           // It may have changed again meanwhile.
           if (replica.cell.current === mine) {
             replica.dirty = false
@@ -476,14 +365,15 @@ const begin = (
 
     const update = <A>(
       replica: Replica,
-      step: CircuitStore.Step<A>
+      step: CircuitStore.Step<A>,
+      left: Left
     ): Effect.Effect<CircuitStore.Applied<A>, CircuitTable.TableError> =>
       Effect.gen(function* () {
         const { cell } = replica
         for (;;) {
-          if (away) return yield* aloneNow(replica, step)
-          if (replica.dirty) yield* say(replica)
-          const { now, row } = yield* readOne(replica)
+          if (reachability.isAway) return yield* aloneNow(replica, step)
+          if (replica.dirty) yield* say(replica, left)
+          const { now, row } = yield* readOne(replica, left)
           if (replica.dirty) continue
           if (row === undefined) replica.version = 0
           else if (!(yield* follow(replica, row))) continue
@@ -491,7 +381,7 @@ const begin = (
           const [after, answer] = step(before, now)
           if (after === before) return { before, after, answer }
           const version = replica.version
-          if (!(yield* write(replica, after, row))) continue
+          if (!(yield* write(replica, after, row, left))) continue
           // An eager step came first: `say` brings both together.
           if (replica.dirty) replica.version = version
           else cell.current = after
@@ -506,7 +396,11 @@ const begin = (
       replica: Replica,
       step: CircuitStore.Step<A>
     ): Effect.Effect<CircuitStore.Applied<A>, CircuitTable.TableError> => {
-      const updated = exclusively(replica, update(replica, step))
+      // Its time begins with its turn: a queue in this process does not mean that the table is slow.
+      const updated = exclusively(
+        replica,
+        Effect.clockWith((clock) => update(replica, step, fromNow(clock)))
+      )
       const { cell } = replica
       // It is the end of an open time that all processes wait for.
       if (cell.current._tag !== "Open" || spread === 0) return updated
@@ -523,7 +417,7 @@ const begin = (
       Effect.catch(operation, (error) => Effect.andThen(failed(error), otherwise))
 
     const refresh = Effect.gen(function* () {
-      while (unread.size > 0 && !away) {
+      while (unread.size > 0 && !reachability.isAway) {
         const some = [...unread].slice(0, batch)
         for (const replica of some) unread.delete(replica)
         const moves = some.map((replica) => replica.moves)
@@ -535,7 +429,7 @@ const begin = (
         for (const [i, replica] of some.entries()) {
           const row = found.get(replica.resourceKey)
           if (row !== undefined) yield* bring(replica, row, moves[i])
-          else if (replica.listed || replica.cell.current._tag !== "Closed") toSay(replica)
+          else if (replica.cell.key === undefined || replica.cell.current._tag !== "Closed") toSay(replica)
         }
       }
     })
@@ -548,7 +442,7 @@ const begin = (
         found = new Map(rows.map((row) => [row.resourceKey, row]))
         for (const replica of attached()) toRead(replica)
         seen = now
-      } else if (away || from === undefined) {
+      } else if (reachability.isAway || from === undefined) {
         const all = attached()
         const { now } = yield* askRead(table.read(all.slice(0, 1).map(({ resourceKey }) => resourceKey)))
         yield* answered
@@ -567,25 +461,22 @@ const begin = (
       for (const replica of attached()) if (replica.dirty) unsaid.add(replica)
     })
 
-    const longest = pollEvery * 1.25
     const pollLater = Effect.clockWith((clock) =>
       Effect.map(Random.next, (random) => {
-        pollAt = clock.currentTimeMillisUnsafe() + pollEvery * (0.75 + random / 2)
+        pollAt = PollTime.next(clock.currentTimeMillisUnsafe(), pollEvery, random)
       })
     )
 
     const keepInStep = Effect.gen(function* () {
       for (;;) {
-        const wait = Math.min(longest, Math.max(0, pollAt - (yield* Clock.currentTimeMillis)))
+        const wait = PollTime.wait(yield* Clock.currentTimeMillis, pollAt, pollEvery)
         const woken = yield* Effect.timeoutOption(Queue.take(wake), wait)
-        const now = yield* Clock.currentTimeMillis
-        // A clock that was set back would let the poll wait until it has caught up.
-        if (Option.isNone(woken) || now >= pollAt || pollAt - now > longest) {
+        if (Option.isNone(woken) || PollTime.isDue(yield* Clock.currentTimeMillis, pollAt, pollEvery)) {
           yield* orAway(poll, Effect.void)
           yield* pollLater
         }
         for (const report of reports.splice(0)) yield* report
-        if (away) continue
+        if (reachability.isAway) continue
         yield* orAway(refresh, Effect.void)
         const some = [...unsaid]
         unsaid.clear()
@@ -595,7 +486,7 @@ const begin = (
             orAway(
               exclusively(
                 replica,
-                Effect.suspend(() => (away ? Effect.sync(() => void unsaid.add(replica)) : say(replica)))
+                Effect.suspend(() => (reachability.isAway ? Effect.sync(() => void unsaid.add(replica)) : say(replica)))
               ),
               Effect.sync(() => void unsaid.add(replica))
             ),
@@ -606,12 +497,12 @@ const begin = (
 
     const hear = (listen: NonNullable<CircuitTable.CircuitTable["listen"]>) =>
       Effect.gen(function* () {
-        yield* reachable.await
+        yield* reachability.back
         const queue = yield* ask(listen)
         for (const replica of attached()) toRead(replica)
         for (;;) {
           // A connection that was forgotten on its way says nothing for ever, so none outlives an outage.
-          const rows = yield* Effect.raceFirst(Queue.takeAll(queue), Effect.as(unreachable.await, undefined))
+          const rows = yield* Effect.raceFirst(Queue.takeAll(queue), Effect.as(reachability.lost, undefined))
           if (rows === undefined) return
           for (const row of rows) {
             for (const replica of replicas.get(row.resourceKey) ?? []) yield* bring(replica, row)
@@ -622,7 +513,7 @@ const begin = (
         // The poll finds out whether it is only the feed that is gone.
         Effect.catch((error) =>
           Effect.sync(() => {
-            noted(error)
+            reachability.noted(error.message)
             pollAt = 0
             Queue.offerUnsafe(wake, undefined)
           })
@@ -633,14 +524,13 @@ const begin = (
     const sweep = Effect.gen(function* () {
       const random = yield* Random.next
       yield* Effect.sleep(sweepEvery * (0.5 + random))
-      if (away) return
+      if (reachability.isAway) return
       for (;;) {
-        const used = [...replicas.keys()].filter((resourceKey) => resourceKey.length <= maxResourceKey)
-        const removed = yield* ask(table.sweep({ used, idleMillis: keepFor, limit: sweepLimit }))
+        const removed = yield* ask(table.sweep({ used: [...replicas.keys()], idleMillis: keepFor, limit: sweepLimit }))
         if (removed < sweepLimit) return
         yield* Effect.sleep(1000)
       }
-    }).pipe(Effect.catch((error) => Effect.sync(() => noted(error))))
+    }).pipe(Effect.catch((error) => Effect.sync(() => reachability.noted(error.message))))
 
     // A mistake in a table, or in what hears of changes, must not end the keeping in step.
     const forever = (loop: Effect.Effect<unknown>) =>
@@ -662,8 +552,7 @@ const begin = (
     const store: CircuitStore.CircuitStore["Service"] = {
       attach: (cell) => {
         const replica = replicaOf(cell)
-        if (!isShared(replica)) return
-        replica.listed = cell.key === undefined
+        if (!CircuitReplica.isShared(replica)) return
         const all = replicas.get(replica.resourceKey)
         if (all === undefined) replicas.set(replica.resourceKey, new Set([replica]))
         else all.add(replica)
@@ -680,18 +569,14 @@ const begin = (
       },
       update: (cell, now, step, { eager = false } = {}) => {
         const replica = replicaOf(cell)
-        return eager || away || !isShared(replica)
+        return eager || reachability.isAway || !CircuitReplica.isShared(replica)
           ? Exit.succeed(alone(replica, now, step))
           : orAway(asked(replica, step), aloneNow(replica, step))
       },
       status: Effect.sync(() => ({
         shared: true,
-        reachable: !away,
-        since,
         pending: attached().filter(({ dirty }) => dirty).length,
-        operations,
-        errors,
-        lastError
+        ...reachability.status
       }))
     }
     const voter = `${instance}-${session}`

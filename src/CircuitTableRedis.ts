@@ -26,11 +26,10 @@
  *   `disableOfflineQueue` they fail at once.
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Redis from "effect/persistence/Redis"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import * as Background from "./Background.ts"
 import * as CircuitTable from "./CircuitTable.ts"
 import * as Rules from "./Options.ts"
 
@@ -99,7 +98,8 @@ export const make = (options: Options = {}): Effect.Effect<CircuitTable.CircuitT
         }),
 
       listen: Effect.gen(function* () {
-        const messages = yield* letGo(redis.subscribe(channel))
+        // The client connects uninterruptibly, and a server that hangs lets it wait.
+        const messages = yield* Background.acquire(redis.subscribe(channel))
         const feed = yield* Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>()
         const hear = (heard: Redis.RedisMessage) => {
           const row = decodeMessage(heard.message)
@@ -133,22 +133,6 @@ const partsOf = <A>(all: ReadonlyArray<A>): Parts<ReadonlyArray<A>> => [
   all.slice(0, batch),
   ...Array.from({ length: Math.ceil(all.length / batch) - 1 }, (_, i) => all.slice((i + 1) * batch, (i + 2) * batch))
 ]
-
-/**
- * Acquires something, and ends at once where it is interrupted. What comes after
- * that is released.
- *
- * The client connects uninterruptibly, and a server that hangs lets it wait.
- */
-const letGo = <A, E>(acquire: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.gen(function* () {
-    const scope = yield* Effect.acquireRelease(Scope.make(), Scope.close)
-    const fiber = yield* Effect.acquireRelease(
-      Effect.forkDetach(Effect.interruptible(Scope.provide(acquire, scope)), { startImmediately: true }),
-      (fiber) => Effect.sync(() => fiber.interruptUnsafe())
-    )
-    return yield* Fiber.join(fiber)
-  })
 
 // What the scripts return of a row is text, numbers too.
 type Found = readonly [resourceKey: string, version: string, data: string, updatedBy: string, updatedAt: string]

@@ -231,6 +231,45 @@ describe("CircuitStoreShared", () => {
     })
   )
 
+  it.effect("an update has one timeout for all that it asks, and its row has what was decided alone then", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make()
+      const store = yield* open(memory, { timeout: "300 millis" })
+      const { cell } = yield* attach(store)
+      memory.faults.takes = 200
+      const fiber = yield* Effect.forkChild(apply(store, cell, hold), { startImmediately: true })
+      yield* TestClock.adjust(299)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.isDefined(fiber.pollUnsafe())
+      assert.strictEqual(cell.current._tag, "HeldOpen")
+      assert.deepInclude(yield* store.status, { reachable: false, lastError: "no answer within 300 ms" })
+      yield* TestClock.adjust("10 seconds")
+      assert.deepInclude(yield* store.status, { reachable: true, pending: 0 })
+      assert.strictEqual(entryOf(memory)?._tag, "HeldOpen")
+    })
+  )
+
+  it.effect("updates that wait for each other do not take the table for away", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make()
+      const store = yield* open(memory, { timeout: "300 millis" })
+      const { cell } = yield* attach(store)
+      memory.faults.takes = 100
+      const all = yield* Effect.forkChild(
+        Effect.all(
+          Array.from({ length: 5 }, () => apply(store, cell, { _tag: "Reset" })),
+          { concurrency: "unbounded" }
+        ),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust(1000)
+      yield* Fiber.join(all)
+      assert.strictEqual(entryOf(memory)?.generation, 5)
+      assert.deepInclude(yield* store.status, { reachable: true, pending: 0, errors: 0 })
+    })
+  )
+
   it.effect("of many updates that wait for a table that hangs, none waits for another timeout", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()

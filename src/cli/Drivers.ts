@@ -4,12 +4,11 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
-import * as Scope from "effect/Scope"
+import * as Background from "../Background.ts"
 import * as CircuitMigration from "../CircuitMigration.ts"
 import * as CircuitTable from "../CircuitTable.ts"
 import * as CircuitTableRedis from "../CircuitTableRedis.ts"
@@ -58,25 +57,15 @@ const boundedTable = (table: CircuitTable.CircuitTable): CircuitTable.CircuitTab
 
 /**
  * Builds a client, until the scope closes.
- *
- * A server that hangs would let a client wait as it closes, too.
  */
 const connect = <A, E>(target: Store.Target, table: string, client: Layer.Layer<A, E>) =>
-  Effect.gen(function* () {
-    const own = yield* Effect.acquireRelease(Scope.make(), (own, exit) =>
-      Effect.forkDetach(Scope.close(own, exit), { startImmediately: true }).pipe(
-        Effect.flatMap((fiber) => Effect.timeoutOption(Fiber.await(fiber), closeTimeout))
-      )
-    )
-    const building = yield* Effect.forkDetach(Layer.buildWithScope(client, own), { startImmediately: true })
-    return yield* Fiber.join(building).pipe(
-      Effect.timeoutOrElse({
-        duration: timeout,
-        orElse: () => Effect.fail({ message: `no answer within ${timeout}` })
-      }),
-      Effect.mapError((error) => Failure.failed(Explain.explain(error, target, table)))
-    )
-  })
+  Background.acquire(Layer.build(client), { closeTimeout }).pipe(
+    Effect.timeoutOrElse({
+      duration: timeout,
+      orElse: () => Effect.fail({ message: `no answer within ${timeout}` })
+    }),
+    Effect.mapError((error) => Failure.failed(Explain.explain(error, target, table)))
+  )
 
 const postgres = (target: Store.Target, where: StoreConfig.Postgres, table: string) =>
   Effect.gen(function* () {

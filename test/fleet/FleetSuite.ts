@@ -152,108 +152,96 @@ const broken = ({ fleet, upstream }: App) =>
 /** Describes the fleet of a store. `server` starts it and returns its address. */
 export const suite = <E>(name: string, server: Effect.Effect<string, E, Scope.Scope>): void =>
   layer(appsOf(server), { excludeTestServices: true, timeout: "2 minutes" })(name, (it) => {
-    const timeout = 60_000
+    const test = <E>(name: string, run: (apps: Apps["Service"]) => Effect.Effect<void, E, Scope.Scope>) =>
+      it.effect(name, () => Effect.flatMap(Apps, run), 60_000)
 
-    it.effect(
-      "one worker trips, and all refuse, for the same reason",
-      () =>
-        Effect.gen(function* () {
-          const { one } = yield* Apps
-          const { fleet, upstream } = one
-          yield* calm(one)
-          const [tripping, ...others] = fleet.workers()
-          assert.isDefined(tripping)
-          yield* tripping.setRate(0)
-          const since = Fleet.wallMillis()
-          const counts = others.map(counting)
-          assert.deepStrictEqual(
-            yield* tripping.fails(trips),
-            Array.from({ length: trips }, () => "failed")
-          )
-          yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
-          yield* upstream.become("fails")
-          yield* fleet.until("all others refuse", () => counts.every((count) => count().refused >= 3))
-          const opened = new Map(
-            changesSince(fleet, since)
-              .filter(({ to }) => to._tag === "Open")
-              .reverse()
-              .map((change) => [change.worker, change])
-          )
-          assert.strictEqual(opened.size, 6)
-          sameState(fleet, since, "Open")
-          for (const { to } of opened.values()) {
-            assert.match(to._tag === "Open" ? to.reason : "", /told to fail/)
-          }
-        }),
-      timeout
+    /** Tests the first app, which is calm at the beginning. */
+    const testOne = <E>(name: string, run: (app: App) => Effect.Effect<void, E, Scope.Scope>) =>
+      test(name, ({ one }) => Effect.andThen(calm(one), run(one)))
+
+    testOne("one worker trips, and all refuse, for the same reason", (one) =>
+      Effect.gen(function* () {
+        const { fleet, upstream } = one
+        const [tripping, ...others] = fleet.workers()
+        assert.isDefined(tripping)
+        yield* tripping.setRate(0)
+        const since = Fleet.wallMillis()
+        const counts = others.map(counting)
+        assert.deepStrictEqual(
+          yield* tripping.fails(trips),
+          Array.from({ length: trips }, () => "failed")
+        )
+        yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
+        yield* upstream.become("fails")
+        yield* fleet.until("all others refuse", () => counts.every((count) => count().refused >= 3))
+        const opened = new Map(
+          changesSince(fleet, since)
+            .filter(({ to }) => to._tag === "Open")
+            .reverse()
+            .map((change) => [change.worker, change])
+        )
+        assert.strictEqual(opened.size, 6)
+        sameState(fleet, since, "Open")
+        for (const { to } of opened.values()) {
+          assert.match(to._tag === "Open" ? to.reason : "", /told to fail/)
+        }
+      })
     )
 
-    it.effect(
-      "at most one call reaches the upstream in each half-open episode, and recovery reaches all",
-      () =>
-        Effect.gen(function* () {
-          const { one } = yield* Apps
-          const { fleet, upstream } = one
-          yield* calm(one)
-          yield* broken(one)
-          const mark = upstream.count()
-          const refused = countingAll(fleet)
-          yield* fleet.until("five episodes", () => episodes(one, mark).length >= 5)
-          const hits = upstream.hits(mark)
-          assert.deepStrictEqual(
-            hits.filter(({ state }) => state !== "HalfOpen"),
-            [],
-            "only probes arrive"
-          )
-          for (const [, probes] of episodes(one, mark)) assert.lengthOf(probes, 1)
-          // The upstream alone: the open time is between any two of its probes.
-          assert.strictEqual(Upstream.mostWithin(hits, openMillis - 5), 1)
-          assert.isAbove(Math.min(...refused.map((count) => count().refused)), 0)
+    testOne("at most one call reaches the upstream in each half-open episode, and recovery reaches all", (one) =>
+      Effect.gen(function* () {
+        const { fleet, upstream } = one
+        yield* broken(one)
+        const mark = upstream.count()
+        const refused = countingAll(fleet)
+        yield* fleet.until("five episodes", () => episodes(one, mark).length >= 5)
+        const hits = upstream.hits(mark)
+        assert.deepStrictEqual(
+          hits.filter(({ state }) => state !== "HalfOpen"),
+          [],
+          "only probes arrive"
+        )
+        for (const [, probes] of episodes(one, mark)) assert.lengthOf(probes, 1)
+        // The upstream alone: the open time is between any two of its probes.
+        assert.strictEqual(Upstream.mostWithin(hits, openMillis - 5), 1)
+        assert.isAbove(Math.min(...refused.map((count) => count().refused)), 0)
 
-          const since = Fleet.wallMillis()
-          yield* upstream.become("works")
-          yield* fleet.until("all closed", () => allCameTo(fleet, "Closed", since))
-          const working = countingAll(fleet)
-          yield* fleet.until("all calls go through", () => working.every((count) => count().ok >= 3))
-          const all = episodes(one, mark)
-          for (const [, probes] of all) assert.lengthOf(probes, 1)
-          const last = changesSince(fleet, since).find(({ to }) => to._tag === "Closed")
-          assert.approximately(all.at(-1)?.[0] ?? 0, last?.from.since ?? 0, apartMillis, "a probe closed the circuit")
-        }),
-      timeout
+        const since = Fleet.wallMillis()
+        yield* upstream.become("works")
+        yield* fleet.until("all closed", () => allCameTo(fleet, "Closed", since))
+        const working = countingAll(fleet)
+        yield* fleet.until("all calls go through", () => working.every((count) => count().ok >= 3))
+        const all = episodes(one, mark)
+        for (const [, probes] of all) assert.lengthOf(probes, 1)
+        const last = changesSince(fleet, since).find(({ to }) => to._tag === "Closed")
+        assert.approximately(all.at(-1)?.[0] ?? 0, last?.from.since ?? 0, apartMillis, "a probe closed the circuit")
+      })
     )
 
-    it.effect(
-      "with two probes, at most two calls reach the upstream in each half-open episode, and two do",
-      () =>
-        Effect.gen(function* () {
-          const { two } = yield* Apps
-          const { fleet, upstream } = two
-          yield* calm(two)
-          yield* broken(two)
-          const mark = upstream.count()
-          const probes = () => episodes(two, mark).map(([, all]) => all.length)
-          yield* fleet.until("five episodes, one with two probes", () => probes().length >= 5 && probes().includes(2))
-          const hits = upstream.hits(mark)
-          assert.deepStrictEqual(
-            hits.filter(({ state }) => state !== "HalfOpen"),
-            []
-          )
-          assert.strictEqual(Math.max(...probes()), 2)
-          assert.strictEqual(Upstream.mostWithin(hits, openMillis - 5), 2)
-          yield* upstream.become("works")
-          yield* fleet.untilAll("Closed")
-        }),
-      timeout
-    )
+    test("with two probes, at most two calls reach the upstream in each half-open episode, and two do", ({ two }) =>
+      Effect.gen(function* () {
+        const { fleet, upstream } = two
+        yield* calm(two)
+        yield* broken(two)
+        const mark = upstream.count()
+        const probes = () => episodes(two, mark).map(([, all]) => all.length)
+        yield* fleet.until("five episodes, one with two probes", () => probes().length >= 5 && probes().includes(2))
+        const hits = upstream.hits(mark)
+        assert.deepStrictEqual(
+          hits.filter(({ state }) => state !== "HalfOpen"),
+          []
+        )
+        assert.strictEqual(Math.max(...probes()), 2)
+        assert.strictEqual(Upstream.mostWithin(hits, openMillis - 5), 2)
+        yield* upstream.become("works")
+        yield* fleet.untilAll("Closed")
+      }))
 
-    it.effect(
+    testOne(
       "a hold open reaches all with its author and reason, stops all calls, and ends for all by its release",
-      () =>
+      (one) =>
         Effect.gen(function* () {
-          const { one } = yield* Apps
           const { fleet, upstream } = one
-          yield* calm(one)
           const [a, b] = fleet.workers()
           yield* a!.holdOpen({ by: "ops", reason: "maintenance" })
           yield* fleet.untilAll("HeldOpen")
@@ -270,61 +258,48 @@ export const suite = <E>(name: string, server: Effect.Effect<string, E, Scope.Sc
           yield* fleet.untilAll("Closed")
           const released = countingAll(fleet)
           yield* fleet.until("all calls go through", () => released.every((count) => count().ok >= 3))
-        }),
-      timeout
+        })
     )
 
-    it.effect(
-      "a hold closed reaches all and lets failing calls through, until it ends by itself for all",
-      () =>
-        Effect.gen(function* () {
-          const { one } = yield* Apps
-          const { fleet, upstream } = one
-          yield* calm(one)
-          const since = Fleet.wallMillis()
-          yield* first(fleet).holdClosed({ forMillis: holdMillis, by: "ops" })
-          yield* fleet.untilAll("HeldClosed")
-          yield* upstream.become("fails")
-          const held = countingAll(fleet)
-          yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
-          for (const [i, worker] of fleet.workers().entries()) {
-            const tags = worker.changes().flatMap(({ at, to }) => (at >= since ? [to._tag] : []))
-            assert.deepStrictEqual(tags.slice(0, 3), ["HeldClosed", "Closed", "Open"], worker.name)
-            // More than trip a circuit that is not held.
-            assert.isAbove(held[i]!().failed, 2 * trips, worker.name)
-          }
-          const { first: ended } = Fleet.spread(changesSince(fleet, since), "Closed")
-          assert.isAtLeast(ended - since, holdMillis)
-        }),
-      timeout
+    testOne("a hold closed reaches all and lets failing calls through, until it ends by itself for all", (one) =>
+      Effect.gen(function* () {
+        const { fleet, upstream } = one
+        const since = Fleet.wallMillis()
+        yield* first(fleet).holdClosed({ forMillis: holdMillis, by: "ops" })
+        yield* fleet.untilAll("HeldClosed")
+        yield* upstream.become("fails")
+        const held = countingAll(fleet)
+        yield* fleet.until("all open", () => allCameTo(fleet, "Open", since))
+        for (const [i, worker] of fleet.workers().entries()) {
+          const tags = worker.changes().flatMap(({ at, to }) => (at >= since ? [to._tag] : []))
+          assert.deepStrictEqual(tags.slice(0, 3), ["HeldClosed", "Closed", "Open"], worker.name)
+          // More than trip a circuit that is not held.
+          assert.isAbove(held[i]!().failed, 2 * trips, worker.name)
+        }
+        const { first: ended } = Fleet.spread(changesSince(fleet, since), "Closed")
+        assert.isAtLeast(ended - since, holdMillis)
+      })
     )
 
-    it.effect(
-      "a reset reaches all",
-      () =>
-        Effect.gen(function* () {
-          const { one } = yield* Apps
-          const { fleet, upstream } = one
-          yield* calm(one)
-          yield* first(fleet).holdOpen()
-          yield* fleet.untilAll("HeldOpen")
-          const since = Fleet.wallMillis()
-          yield* fleet.workers().at(-1)!.reset
-          yield* fleet.until("all closed", () => allCameTo(fleet, "Closed", since))
-          sameState(fleet, since, "Closed")
-          const mark = upstream.count()
-          yield* fleet.until("calls go through", () => upstream.count() >= mark + 20)
-        }),
-      timeout
+    testOne("a reset reaches all", (one) =>
+      Effect.gen(function* () {
+        const { fleet, upstream } = one
+        yield* first(fleet).holdOpen()
+        yield* fleet.untilAll("HeldOpen")
+        const since = Fleet.wallMillis()
+        yield* fleet.workers().at(-1)!.reset
+        yield* fleet.until("all closed", () => allCameTo(fleet, "Closed", since))
+        sameState(fleet, since, "Closed")
+        const mark = upstream.count()
+        yield* fleet.until("calls go through", () => upstream.count() >= mark + 20)
+      })
     )
 
-    it.effect(
+    testOne(
       "a worker that is killed in the middle of its probe keeps its permit until its lease ends, and no longer",
-      () =>
+      (one) =>
         Effect.gen(function* () {
-          const { one } = yield* Apps
           const { fleet, upstream } = one
-          yield* calm(one)
           yield* broken(one)
           for (const worker of fleet.workers()) yield* worker.hangProbe(true)
           const since = Fleet.wallMillis()
@@ -351,134 +326,117 @@ export const suite = <E>(name: string, server: Effect.Effect<string, E, Scope.Sc
           const counts = countingAll(fleet)
           yield* fleet.until("all calls go through", () => counts.every((count) => count().ok >= 3))
           yield* fleet.add(1)
-        }),
-      timeout
+        })
     )
 
-    it.effect(
-      "a worker that starts while the circuit is held open adopts that before its first call",
-      () =>
-        Effect.gen(function* () {
-          const { one } = yield* Apps
-          const { fleet, upstream } = one
-          yield* calm(one)
-          yield* first(fleet).holdOpen({ by: "ops" })
-          yield* fleet.untilAll("HeldOpen")
-          const [late] = yield* fleet.add(1, { rate: 50, prefix: "late" })
-          assert.isDefined(late)
-          const counts = counting(late)
-          yield* fleet.until("the late worker refuses", () => counts().refused >= 20)
-          assert.deepInclude(late.state(), { _tag: "HeldOpen", by: "ops" })
-          assert.deepStrictEqual(
-            upstream.hits().filter(({ worker }) => worker === late.name),
-            []
-          )
-          yield* late.stop
-          yield* first(fleet).release
-        }),
-      timeout
+    testOne("a worker that starts while the circuit is held open adopts that before its first call", (one) =>
+      Effect.gen(function* () {
+        const { fleet, upstream } = one
+        yield* first(fleet).holdOpen({ by: "ops" })
+        yield* fleet.untilAll("HeldOpen")
+        const [late] = yield* fleet.add(1, { rate: 50, prefix: "late" })
+        assert.isDefined(late)
+        const counts = counting(late)
+        yield* fleet.until("the late worker refuses", () => counts().refused >= 20)
+        assert.deepInclude(late.state(), { _tag: "HeldOpen", by: "ops" })
+        assert.deepStrictEqual(
+          upstream.hits().filter(({ worker }) => worker === late.name),
+          []
+        )
+        yield* late.stop
+        yield* first(fleet).release
+      })
     )
 
-    it.effect(
-      "an app in another namespace neither sees nor feels it",
-      () =>
-        Effect.gen(function* () {
-          const { one, two } = yield* Apps
-          yield* calm(one)
-          yield* calm(two)
-          const since = Fleet.wallMillis()
-          const counts = countingAll(two.fleet)
-          yield* first(one.fleet).holdOpen({ by: "ops" })
-          yield* one.fleet.untilAll("HeldOpen")
-          yield* two.fleet.until("the other app calls", () => counts.every((count) => count().ok >= 10))
-          assert.deepStrictEqual(changesSince(two.fleet, since), [])
-          assert.deepStrictEqual(
-            counts.map((count) => count().refused),
-            [0, 0, 0]
-          )
-          yield* first(two.fleet).holdOpen({ by: "others" })
-          yield* two.fleet.untilAll("HeldOpen")
-          yield* first(one.fleet).release
-          yield* one.fleet.untilAll("Closed")
-          assert.deepInclude(first(two.fleet).state(), { _tag: "HeldOpen", by: "others" })
-          yield* first(two.fleet).release
-          yield* two.fleet.untilAll("Closed")
-        }),
-      timeout
-    )
+    test("an app in another namespace neither sees nor feels it", ({ one, two }) =>
+      Effect.gen(function* () {
+        yield* calm(one)
+        yield* calm(two)
+        const since = Fleet.wallMillis()
+        const counts = countingAll(two.fleet)
+        yield* first(one.fleet).holdOpen({ by: "ops" })
+        yield* one.fleet.untilAll("HeldOpen")
+        yield* two.fleet.until("the other app calls", () => counts.every((count) => count().ok >= 10))
+        assert.deepStrictEqual(changesSince(two.fleet, since), [])
+        assert.deepStrictEqual(
+          counts.map((count) => count().refused),
+          [0, 0, 0]
+        )
+        yield* first(two.fleet).holdOpen({ by: "others" })
+        yield* two.fleet.untilAll("HeldOpen")
+        yield* first(one.fleet).release
+        yield* one.fleet.untilAll("Closed")
+        assert.deepInclude(first(two.fleet).state(), { _tag: "HeldOpen", by: "others" })
+        yield* first(two.fleet).release
+        yield* two.fleet.untilAll("Closed")
+      }))
 
-    it.effect(
-      "with a quorum of three, two failing workers open only themselves, and the third opens all",
-      () =>
-        Effect.gen(function* () {
-          const { namespace, one, url } = yield* Apps
-          const fleet = yield* Fleet.make({
-            upstream: one.upstream.url,
-            store: { url, namespace: namespace("quorum"), timeout: storeTimeout, quorum: 3 },
-            workers: 4,
-            rate: 0,
-            callTimeout,
-            options: { ...options, openFor: "1 minute" }
-          })
-          yield* one.upstream.become("works")
-          const [a, b, c, d] = fleet.workers()
-          const states = () => fleet.workers().map((worker) => worker.state()._tag)
-          yield* d!.setRate(rate)
-          yield* a!.fails(trips)
-          yield* b!.fails(trips)
-          yield* fleet.until("two are open", () =>
-            states()
-              .slice(0, 2)
-              .every((tag) => tag === "Open")
-          )
-          const bystander = counting(d!)
-          yield* fleet.until("the bystander calls", () => bystander().ok >= 10)
-          assert.deepStrictEqual(states(), ["Open", "Open", "Closed", "Closed"])
-          assert.strictEqual(bystander().refused, 0)
-          assert.deepStrictEqual(yield* a!.works(), ["refused"])
-          assert.deepStrictEqual(yield* c!.works(), ["ok"])
-          yield* c!.fails(trips)
-          yield* fleet.untilAll("Open")
-          yield* fleet.until("the bystander refuses", () => bystander().refused >= 5)
-          for (const worker of fleet.workers()) assert.deepStrictEqual(yield* worker.works(), ["refused"])
-        }),
-      timeout
-    )
+    test("with a quorum of three, two failing workers open only themselves, and the third opens all", ({
+      namespace,
+      one,
+      url
+    }) =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet.make({
+          upstream: one.upstream.url,
+          store: { url, namespace: namespace("quorum"), timeout: storeTimeout, quorum: 3 },
+          workers: 4,
+          rate: 0,
+          callTimeout,
+          options: { ...options, openFor: "1 minute" }
+        })
+        yield* one.upstream.become("works")
+        const [a, b, c, d] = fleet.workers()
+        const states = () => fleet.workers().map((worker) => worker.state()._tag)
+        yield* d!.setRate(rate)
+        yield* a!.fails(trips)
+        yield* b!.fails(trips)
+        yield* fleet.until("two are open", () =>
+          states()
+            .slice(0, 2)
+            .every((tag) => tag === "Open")
+        )
+        const bystander = counting(d!)
+        yield* fleet.until("the bystander calls", () => bystander().ok >= 10)
+        assert.deepStrictEqual(states(), ["Open", "Open", "Closed", "Closed"])
+        assert.strictEqual(bystander().refused, 0)
+        assert.deepStrictEqual(yield* a!.works(), ["refused"])
+        assert.deepStrictEqual(yield* c!.works(), ["ok"])
+        yield* c!.fails(trips)
+        yield* fleet.untilAll("Open")
+        yield* fleet.until("the bystander refuses", () => bystander().refused >= 5)
+        for (const worker of fleet.workers()) assert.deepStrictEqual(yield* worker.works(), ["refused"])
+      }))
 
-    it.effect(
-      "a restart of all workers forgets nothing: open stays open, and held stays held",
-      () =>
-        Effect.gen(function* () {
-          const { namespace, one, url } = yield* Apps
-          const fleet = yield* Fleet.make({
-            upstream: one.upstream.url,
-            store: { url, namespace: namespace("restart"), timeout: storeTimeout },
-            workers: 2,
-            rate: 0,
-            callTimeout,
-            options: { ...options, openFor: "1 minute" }
-          })
-          yield* first(fleet).fails(trips)
-          yield* fleet.untilAll("Open")
-          const before = first(fleet).state()
-          yield* fleet.stop
-          assert.lengthOf(fleet.workers(), 0)
-          yield* fleet.add(2)
-          yield* fleet.untilAll("Open")
-          for (const worker of fleet.workers()) {
-            assert.approximately(worker.state().since, before.since, apartMillis)
-            assert.deepStrictEqual(yield* worker.works(), ["refused"])
-          }
-          yield* first(fleet).holdOpen({ by: "ops", reason: "maintenance" })
-          yield* fleet.untilAll("HeldOpen")
-          yield* fleet.stop
-          yield* fleet.add(2)
-          yield* fleet.untilAll("HeldOpen")
-          for (const worker of fleet.workers()) {
-            assert.deepInclude(worker.state(), { by: "ops", reason: "maintenance" })
-            assert.deepStrictEqual(yield* worker.works(), ["refused"])
-          }
-        }),
-      timeout
-    )
+    test("a restart of all workers forgets nothing: open stays open, and held stays held", ({ namespace, one, url }) =>
+      Effect.gen(function* () {
+        const fleet = yield* Fleet.make({
+          upstream: one.upstream.url,
+          store: { url, namespace: namespace("restart"), timeout: storeTimeout },
+          workers: 2,
+          rate: 0,
+          callTimeout,
+          options: { ...options, openFor: "1 minute" }
+        })
+        yield* first(fleet).fails(trips)
+        yield* fleet.untilAll("Open")
+        const before = first(fleet).state()
+        yield* fleet.stop
+        assert.lengthOf(fleet.workers(), 0)
+        yield* fleet.add(2)
+        yield* fleet.untilAll("Open")
+        for (const worker of fleet.workers()) {
+          assert.approximately(worker.state().since, before.since, apartMillis)
+          assert.deepStrictEqual(yield* worker.works(), ["refused"])
+        }
+        yield* first(fleet).holdOpen({ by: "ops", reason: "maintenance" })
+        yield* fleet.untilAll("HeldOpen")
+        yield* fleet.stop
+        yield* fleet.add(2)
+        yield* fleet.untilAll("HeldOpen")
+        for (const worker of fleet.workers()) {
+          assert.deepInclude(worker.state(), { by: "ops", reason: "maintenance" })
+          assert.deepStrictEqual(yield* worker.works(), ["refused"])
+        }
+      }))
   })

@@ -13,15 +13,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe } from "@effect/vitest"
 import { Data, Effect, Schedule, Schema } from "effect"
+import { orSkip } from "./skip.ts"
 
 const hasBinaries = ["prometheus", "promtool"].every((program) => spawnSync(program, ["--version"]).status === 0)
 
 /** Describes tests that need Prometheus, or skips them. */
-export const describePrometheus = (name: string, tests: () => void) =>
-  // eslint-disable-next-line local/no-skipped-test -- the name says what is missing
-  describe.skipIf(!hasBinaries)(hasBinaries ? name : `${name} (skipped: no prometheus and promtool on the PATH)`, tests)
+export const describePrometheus = orSkip(hasBinaries, "no prometheus and promtool on the PATH")
 
 /** Runs promtool. */
 export const promtool = (args: ReadonlyArray<string>, input?: string) =>

@@ -16,17 +16,13 @@ import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import * as net from "node:net"
 import { NodeRedis } from "@effect/platform-node"
-import { describe } from "@effect/vitest"
 import { Data, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import type { Redis } from "effect/persistence"
+import { orSkip } from "./skip.ts"
 
 const externalUrl = process.env["REDIS_URL"]
 const hasBinary = spawnSync("redis-server", ["--version"]).status === 0
-
-const orSkip = (there: boolean, missing: string) => (name: string, tests: () => void) =>
-  // eslint-disable-next-line local/no-skipped-test -- the name says what is missing
-  describe.skipIf(!there)(there ? name : `${name} (skipped: ${missing})`, tests)
 
 /** Describes tests that need a client of any server, or skips them. */
 export const describeRedis = orSkip(
