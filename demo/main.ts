@@ -20,7 +20,7 @@ npm run demo -- --serve     goes on, with a dashboard
 
 const flags = {
   serve: { type: "boolean", default: false },
-  port: { type: "string", default: "4000" },
+  port: { type: "string" },
   token: { type: "string" },
   for: { type: "string" },
   help: { type: "boolean", default: false }
@@ -35,7 +35,10 @@ const demo = Effect.gen(function* () {
     catch: (error) => new Error(`${error instanceof Error ? error.message : String(error)}\n\n${help}`)
   })
   if (values.help) return yield* Console.log(help)
-  yield* values.serve ? serve(colours, values) : story(colours)
+  const { help: _help, serve: isServed, ...more } = values
+  const [flag] = Object.keys(more)
+  if (!isServed && flag !== undefined) return yield* Effect.fail(new Error(`--${flag} goes with --serve`))
+  yield* isServed ? serve(colours, more) : story(colours)
 })
 
 const failed = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect<void> => {

@@ -4,10 +4,10 @@
  */
 
 /**
- * What an upstream does with a request: it answers, breaks, does not answer, or
- * answers slowly that there are too many requests.
+ * What an upstream does with a request: it answers, answers late, breaks, does
+ * not answer, or answers slowly that there are too many requests.
  */
-export type Mode = "works" | "fails" | "hangs" | "overloaded"
+export type Mode = "works" | "slow" | "fails" | "hangs" | "overloaded"
 
 /**
  * States of a circuit that the demo looks for.

@@ -95,10 +95,11 @@ export const row = (colours: Paint, millis: number, row: Row): string => {
 /**
  * Returns the line of a change of state.
  */
-export const change = (colours: Paint, millis: number, { from, name, to }: CircuitBreaker.Change): string => {
+export const change = (colours: Paint, millis: number, { from, key, name, to }: CircuitBreaker.Change): string => {
   const why = to._tag === "Open" ? ` for ${to.openMillis} ms: ${to.reason}` : ""
+  const circuit = key === undefined ? name : `${name}:${key}`
   const edge = ofState(colours, to._tag)(`${from._tag} -> ${to._tag}`)
-  return `${seconds(millis).padStart(6)}  ${colours.bold(`circuit ${name}`)} ${edge}${colours.dim(why)}`
+  return `${seconds(millis).padStart(6)}  ${colours.bold(`circuit ${circuit}`)} ${edge}${colours.dim(why)}`
 }
 
 /**

@@ -19,7 +19,7 @@ import * as Upstream from "./upstream.ts"
  * What the command line says.
  */
 export interface Flags {
-  readonly port: string
+  readonly port?: string | undefined
   readonly token?: string | undefined
   readonly for?: string | undefined
 }
@@ -60,7 +60,11 @@ const tellChanges = Effect.fnUntraced(function* (colours: Print.Paint) {
  */
 class NotServed extends Data.TaggedError("NotServed")<{ readonly message: string }> {}
 
-const read = Effect.fnUntraced(function* ({ for: span, port, token = randomBytes(12).toString("hex") }: Flags) {
+const read = Effect.fnUntraced(function* ({
+  for: span,
+  port = "4000",
+  token = randomBytes(12).toString("hex")
+}: Flags) {
   const number = Number(port)
   if (!Number.isInteger(number) || number < 0 || number > 65_535) {
     return yield* new NotServed({ message: `--port must be a port, got ${port}` })
@@ -96,10 +100,15 @@ export const serve = Effect.fnUntraced(function* (colours: Print.Paint, flags: F
     yield* tellChanges(colours)
     const service = yield* prices
     yield* Shop.open
-    const routes = Layer.mergeAll(
-      ControlPlane.layer({ token: Redacted.make(token), policies: { prices: service.policy, ...Shop.policies } }),
-      HealthRoutes.layer()
-    ).pipe(Layer.provide(Health.layer({ version: "0.1.0", checks: service.checks })))
+    const control = yield* Effect.try({
+      try: () =>
+        ControlPlane.layer({ token: Redacted.make(token), policies: { prices: service.policy, ...Shop.policies } }),
+      // It says what is wrong with the token.
+      catch: (error) => new NotServed({ message: error instanceof Error ? error.message : String(error) })
+    })
+    const routes = Layer.merge(control, HealthRoutes.layer()).pipe(
+      Layer.provide(Health.layer({ version: "0.1.0", checks: { ...service.checks, ...Shop.checks } }))
+    )
     const server = yield* HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
       Layer.provideMerge(
         NodeHttpServer.layer(createServer, { port, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })

@@ -2,19 +2,16 @@
  * A shop that depends on more than prices: each dependency with a breaker, an
  * upstream and traffic of its own.
  */
-import { CircuitBreaker, Policy, TripPolicy } from "effect-resilience"
+import { CircuitBreaker, Health, Policy, TripPolicy } from "effect-resilience"
 import { Effect, FiberSet, Layer } from "effect"
 import { HttpClient } from "effect/http"
-import { phases } from "./phases.ts"
+import { phases, type Phase } from "./phases.ts"
 import { steady } from "./traffic.ts"
 import * as Upstream from "./upstream.ts"
 
-/** Trips on slow calls, too. */
+/** Trips on calls that are slow, whether they succeed or not. */
 class Payments extends CircuitBreaker.Service<Payments>()("payments", {
-  trip: TripPolicy.any(
-    TripPolicy.consecutive(5),
-    TripPolicy.slowCalls({ after: "300 millis", ratio: 0.5, within: "10 seconds", minimumCalls: 10 })
-  ),
+  trip: TripPolicy.slowCalls({ after: "300 millis", ratio: 0.5, within: "3 seconds", minimumCalls: 10 }),
   openFor: "3 seconds",
   // The demo prints the changes of state itself.
   log: false
@@ -52,14 +49,21 @@ export const policies = {
   recommendations: Policy.make({ breaker: Recommendations, attemptTimeout: "300 millis" })
 }
 
-/** Lets an upstream go through all phases again and again, from one of them on. */
-const play = (upstream: Upstream.Upstream, from: number) =>
+/**
+ * Health checks of the shop, by name.
+ */
+export const checks = {
+  payments: Health.fromBreaker(Payments),
+  search: Health.fromBreaker(Search),
+  mail: Health.fromBreaker(Mail)
+}
+
+/** Lets an upstream become one after the other, again and again. */
+const play = (upstream: Upstream.Upstream, script: ReadonlyArray<Pick<Phase, "mode" | "millis">>) =>
   Effect.forever(
-    Effect.forEach(
-      [...phases.slice(from), ...phases.slice(0, from)],
-      ({ millis, mode }) => Effect.andThen(upstream.become(mode), Effect.sleep(2 * millis)),
-      { discard: true }
-    )
+    Effect.forEach(script, ({ millis, mode }) => Effect.andThen(upstream.become(mode), Effect.sleep(2 * millis)), {
+      discard: true
+    })
   )
 
 /**
@@ -73,8 +77,9 @@ export const open = Effect.gen(function* () {
   const get = (upstream: Upstream.Upstream) => client.get(`${upstream.url}/item-1`)
 
   const [first, second, steadyOne] = [yield* Upstream.make, yield* Upstream.make, yield* Upstream.make]
-  yield* Effect.forkScoped(play(first, 2))
-  yield* Effect.forkScoped(play(second, 4))
+  const lateAtTimes = [{ mode: "works", millis: 5_000 } as const, { mode: "slow", millis: 4_000 } as const]
+  yield* Effect.forkScoped(play(first, lateAtTimes))
+  yield* Effect.forkScoped(play(second, [...phases.slice(4), ...phases.slice(0, 4)]))
   yield* CircuitBreaker.holdOpen(Mail, { by: "ada", reason: "the provider moves its servers", for: "2 hours" })
 
   const inRegion = (region: string) =>

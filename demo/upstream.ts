@@ -37,6 +37,9 @@ export const make = Effect.gen(function* () {
     switch (mode) {
       case "works":
         return yield* price(request)
+      case "slow":
+        yield* Effect.sleep(500)
+        return yield* price(request)
       case "fails":
         if (hit % 2 === 0) return HttpServerResponse.text("out of order", { status: 500 })
         NodeHttpServerRequest.toIncomingMessage(request).socket.resetAndDestroy()

@@ -89,17 +89,31 @@ describe("demo --serve", () => {
   )
 
   it.live(
-    "a port that is taken and a flag that there is not are one line each",
+    "a port that is taken and flags that are wrong are one line each",
     () =>
       Effect.gen(function* () {
         const first = yield* run("--serve", "--port", "0")
         const { port } = new URL(yield* addressOf(first))
         const second = yield* run("--serve", "--port", port)
-        const third = yield* run("--sreve")
-        yield* Effect.promise(() => Promise.all([second.exit, third.exit]))
-        assert.match(second.output, new RegExp(`^The demo failed: port ${port}: .*EADDRINUSE.*$`, "m"))
-        assert.match(third.output, /^The demo failed: Unknown option '--sreve'$/m)
-        assert.deepStrictEqual([second.child.exitCode, third.child.exitCode], [1, 1])
+        const others = yield* Effect.all([
+          run("--sreve"),
+          run("--port", "4000"),
+          run("--serve", "--port", "x"),
+          run("--serve", "--for", "long"),
+          run("--serve", "--port", "0", "--token", "short")
+        ])
+        yield* Effect.promise(() => Promise.all([second, ...others].map(({ exit }) => exit)))
+        const lines = [second, ...others].map(({ output }) => /^The demo failed: (.*)$/m.exec(output)?.[1] ?? output)
+        const rules = [
+          /^port \d+: .*EADDRINUSE/,
+          /'--sreve'/,
+          /^--port goes with/,
+          /^--port must/,
+          /^--for must/,
+          /token must/
+        ]
+        rules.forEach((rule, i) => assert.match(lines[i] ?? "", rule))
+        for (const { child } of [second, ...others]) assert.strictEqual(child.exitCode, 1)
       }),
     { timeout: 30_000 }
   )

@@ -33,7 +33,7 @@ describe("the script of the demo", () => {
     assert.isBelow(limitMillis, 40_000)
   })
 
-  it("lets the upstream do everything that it can, begins working and ends recovered", () => {
+  it("lets the upstream fail, hang and be overloaded, begins working and ends recovered", () => {
     assert.sameMembers([...new Set(phases.map(({ mode }) => mode))], ["works", "fails", "hangs", "overloaded"])
     assert.deepInclude(phases[0], { mode: "works" })
     assert.deepInclude(phases.at(-1), { mode: "works", reaches: "Closed" })
@@ -78,16 +78,18 @@ describe("what the demo prints", () => {
     assert.match(Print.row(plain, 11_500, row), /  20       -       -  Closed$/)
   })
 
-  it("says why a circuit opened and for how long, and only that of other changes", () => {
+  it("says which circuit changed, and of one that opened why and for how long", () => {
     const closed: CircuitState.Closed = { _tag: "Closed", generation: 0, since: 0, openings: 0, openMillis: 0 }
     assert.deepStrictEqual(
       [
         Print.change(plain, 3_100, { name: "prices", key: undefined, from: closed, to: open }),
-        Print.change(plain, 4_600, { name: "prices", key: undefined, from: open, to: closed })
+        Print.change(plain, 4_600, { name: "prices", key: undefined, from: open, to: closed }),
+        Print.change(plain, 9_000, { name: "search", key: "asia", from: open, to: closed })
       ],
       [
         "   3.1  circuit prices Closed -> Open for 1500 ms: 5 consecutive failures",
-        "   4.6  circuit prices Open -> Closed"
+        "   4.6  circuit prices Open -> Closed",
+        "   9.0  circuit search:asia Open -> Closed"
       ]
     )
   })
