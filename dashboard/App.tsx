@@ -16,15 +16,16 @@ import { SignIn } from "./SignIn.tsx"
 import { Timeline } from "./Timeline.tsx"
 
 export const App = ({ config }: { readonly config: Api.Config }) => {
-  const [token, setToken] = useState(() => Session.recall("token"))
-  const [isAsked, setAsked] = useState(config.token === "all" && token === undefined)
+  const [credentials, setCredentials] = useState(() => credentialsOf(config, Session.recall("token")))
   const [status, setStatus] = useState<Connection.Status>({ _tag: "Connecting" })
   const [heardAt, setHeardAt] = useState<number | undefined>(undefined)
   const [openId, setOpenId] = useState<string | undefined>(undefined)
+  const lastOpened = useRef<ControlApi.Circuit | undefined>(undefined)
   const now = useNow()
   const model = useRef(Model.empty)
   const [, redraw] = useReducer((n: number, _: void) => n + 1, 0)
   const connection = useRef<Connection.Connection | undefined>(undefined)
+  const { isAsked, token } = credentials
 
   const learn = (next: Model.Model): void => {
     model.current = next
@@ -33,29 +34,31 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
 
   useEffect(() => {
     if (isAsked) return
+    let isOver = false
     const opened = Connection.connect({
       token,
       heartbeatMillis: config.heartbeatMillis,
-      onEvent: (event) => {
-        setHeardAt(Date.now())
-        learn(Model.apply(model.current, event, Date.now()))
-      },
+      onEvent: (event) => learn(Model.apply(model.current, event, Date.now())),
+      onHeard: () => setHeardAt(Date.now()),
       onStatus: (next) => {
         setStatus(next)
         // What was missed while there was no stream.
         if (next._tag === "Live") {
           void Api.changes(token).then(
-            (changes) => learn(Model.withChanges(model.current, changes)),
+            (changes) => isOver || learn(Model.withChanges(model.current, changes)),
             () => undefined
           )
         }
       }
     })
     connection.current = opened
-    return opened.close
-  }, [token, isAsked])
+    return () => {
+      isOver = true
+      opened.close()
+    }
+  }, [credentials])
 
-  const { aheadMillis, changes, circuits } = model.current
+  const { aheadMillis, changes, circuits, news } = model.current
   const { open } = Model.counts(circuits.values())
   useEffect(() => {
     document.title = open === 0 ? "Circuits" : `(${open} open) Circuits`
@@ -63,10 +66,13 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
 
   const signIn = (given: string | undefined): void => {
     Session.remember("token", given)
-    setToken(given)
-    setAsked(given === undefined && config.token === "all")
+    // Tried also where it is the same one.
+    setCredentials(credentialsOf(config, given))
+    setStatus({ _tag: "Connecting" })
     if (given === undefined) {
+      connection.current?.close()
       setOpenId(undefined)
+      setHeardAt(undefined)
       learn(Model.empty)
     }
   }
@@ -78,7 +84,10 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
 
   const serverNow = now + aheadMillis
   const isStale = status._tag !== "Live"
-  const opened: ControlApi.Circuit | undefined = openId === undefined ? undefined : circuits.get(openId)
+  const listed = openId === undefined ? undefined : circuits.get(openId)
+  // A circuit that leaves the list does not close the dialog that somebody reads.
+  lastOpened.current = openId === undefined ? undefined : (listed ?? lastOpened.current)
+  const opened = lastOpened.current
   return (
     <div class={isStale ? "page stale" : "page"}>
       <a class="skip" href="#circuits">
@@ -97,8 +106,8 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
       <main>
         <CircuitList model={model.current} now={serverNow} isKnown={heardAt !== undefined} onOpen={setOpenId} />
         <aside aria-label="Around the circuits">
-          <HealthChecks token={token} isLive={!isStale} />
-          <Timeline changes={changes} now={serverNow} />
+          {config.health && <HealthChecks token={token} isLive={!isStale} />}
+          <Timeline changes={changes} news={news} now={serverNow} />
           <Policies token={token} isLive={!isStale} />
         </aside>
       </main>
@@ -106,6 +115,7 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
         <CircuitDialog
           key={openId}
           circuit={opened}
+          isListed={listed !== undefined}
           config={config}
           token={token}
           now={serverNow}
@@ -119,6 +129,12 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
     </div>
   )
 }
+
+/** What requests bring, and whether the page asks for it first. */
+const credentialsOf = (config: Api.Config, token: string | undefined) => ({
+  token,
+  isAsked: config.token === "all" && token === undefined
+})
 
 /** Time of this browser, to the second. */
 const useNow = (): number => {

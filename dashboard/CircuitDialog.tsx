@@ -14,6 +14,8 @@ import { next, note } from "./words.ts"
 
 interface Props {
   readonly circuit: ControlApi.Circuit
+  /** Whether the server still tells of it. */
+  readonly isListed: boolean
   readonly config: Api.Config
   readonly token: string | undefined
   /** The server's time. */
@@ -23,20 +25,17 @@ interface Props {
   readonly onChanged: (circuit: ControlApi.Circuit) => void
 }
 
-export const CircuitDialog = ({ circuit, config, now, onChanged, onClose, onToken, token }: Props) => {
+export const CircuitDialog = ({ circuit, config, isListed, now, onChanged, onClose, onToken, token }: Props) => {
   const dialog = useRef<HTMLDialogElement>(null)
   const changes = useHistory(circuit, token)
+  const [refused, setRefused] = useState<string | undefined>(undefined)
+  const isTokenNeeded = config.token !== undefined && (token === undefined || refused !== undefined)
   useEffect(() => dialog.current?.showModal(), [])
 
   const { counts, dryRun, inFlight, key, lastFailure, latency, name, recent, state, windows } = circuit
   const close = () => dialog.current?.close()
   return (
-    <dialog
-      ref={dialog}
-      aria-labelledby="circuit"
-      onClose={onClose}
-      onClick={(event) => event.target === dialog.current && close()}
-    >
+    <dialog ref={dialog} aria-labelledby="circuit" closedby="any" onClose={onClose}>
       <div class="dialog">
         <header>
           <h2 id="circuit">
@@ -51,6 +50,7 @@ export const CircuitDialog = ({ circuit, config, now, onChanged, onClose, onToke
           <strong class="next">{next(circuit, now)}</strong> {note(circuit, now)}
           {state._tag === "Closed" &&
             (state.since === 0 ? "It was never open." : `Closed for ${Format.span(now - state.since)}.`)}
+          {!isListed && " The server no longer lists it: this is how it last was."}
           {dryRun && " Dry run: it counts and reports, and refuses nothing."}
         </p>
         <dl class="numbers">
@@ -90,12 +90,27 @@ export const CircuitDialog = ({ circuit, config, now, onChanged, onClose, onToke
             </Fact>
           )}
         </dl>
-        {config.changes &&
-          (config.token !== undefined && token === undefined ? (
-            <TokenForm label="Token, to change the circuit" message={undefined} onToken={onToken} />
-          ) : (
-            <Operations circuit={circuit} config={config} token={token} onChanged={onChanged} />
-          ))}
+        {config.changes && isTokenNeeded && (
+          <TokenForm
+            label="Token, to change the circuit"
+            message={refused}
+            onToken={(given) => {
+              setRefused(undefined)
+              onToken(given)
+            }}
+          />
+        )}
+        {config.changes && (
+          <div hidden={isTokenNeeded}>
+            <Operations
+              circuit={circuit}
+              config={config}
+              token={token}
+              onChanged={onChanged}
+              onUnauthorized={setRefused}
+            />
+          </div>
+        )}
         {changes.length > 0 && (
           <section aria-labelledby="history">
             <h3 id="history">Its changes</h3>
@@ -110,7 +125,7 @@ export const CircuitDialog = ({ circuit, config, now, onChanged, onClose, onToke
 const Count = ({ name, value }: { readonly name: string; readonly value: number }) => (
   <div>
     <dt>{name}</dt>
-    <dd>{value.toLocaleString()}</dd>
+    <dd>{Format.count(value)}</dd>
   </div>
 )
 

@@ -2,7 +2,7 @@
  * All circuits, the most urgent first, with a filter.
  */
 import type { ComponentChildren } from "preact"
-import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks"
 import type * as ControlApi from "../src/ControlApi.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"
@@ -36,7 +36,11 @@ export const CircuitList = ({
 
   useEffect(() => {
     const focus = (event: KeyboardEvent): void => {
-      if (event.key !== "/" || event.target instanceof HTMLInputElement || document.querySelector("dialog") !== null)
+      if (
+        event.key !== "/" ||
+        event.target instanceof HTMLInputElement ||
+        document.querySelector("dialog[open]") !== null
+      )
         return
       event.preventDefault()
       search.current?.focus()
@@ -45,6 +49,14 @@ export const CircuitList = ({
     return () => document.removeEventListener("keydown", focus)
   }, [])
 
+  // A row that is moved in the document loses the focus in browsers without `moveBefore`.
+  const list = useRef<HTMLUListElement>(null)
+  const focused = document.activeElement
+  useLayoutEffect(() => {
+    if (focused instanceof HTMLElement && focused !== document.activeElement && list.current?.contains(focused))
+      focused.focus({ preventScroll: true })
+  })
+
   const filter = (id: Model.Group | undefined, name: string, count: number) => (
     <button
       type="button"
@@ -52,7 +64,7 @@ export const CircuitList = ({
       aria-pressed={group === id}
       onClick={() => setGroup(group === id ? undefined : id)}
     >
-      {name} <strong>{count.toLocaleString()}</strong>
+      {name} <strong>{Format.count(count)}</strong>
     </button>
   )
 
@@ -75,8 +87,8 @@ export const CircuitList = ({
       </div>
       {total > circuits.size && (
         <p class="hint">
-          {total - circuits.size} more circuits, which are closed circuits of keys, are not listed. The API has each of
-          them.
+          {Format.plural(total - circuits.size, "more circuit")} {total - circuits.size === 1 ? "is" : "are"} not
+          listed, closed ones of keys first. The API has each of them.
         </p>
       )}
       <div class="heads" aria-hidden="true">
@@ -88,7 +100,7 @@ export const CircuitList = ({
         <span class="number">Refused/s</span>
         <span class="number">p50 · p95</span>
       </div>
-      <ul class="circuits" onKeyDown={moveFocus}>
+      <ul ref={list} class="circuits" onKeyDown={moveFocus}>
         {shown.map((circuit) => {
           const id = Model.idOf(circuit)
           return (
@@ -179,7 +191,7 @@ const Row = ({ activity, circuit, id, next, note, onOpen, periodMillis, ratedPer
         </div>
         <Cell label="Calls per second" short="Calls/s">
           {Format.rate(calls)}
-          {inFlight > 0 && <small> {inFlight.toLocaleString()} running</small>}
+          {inFlight > 0 && <small> {Format.count(inFlight)} running</small>}
         </Cell>
         <Cell label="Failed" short="Failed" tone={failed !== undefined && failed >= 0.1 ? "bad" : undefined}>
           {failed === undefined ? "–" : Format.percent(failed)}
@@ -188,7 +200,14 @@ const Row = ({ activity, circuit, id, next, note, onOpen, periodMillis, ratedPer
           {Format.rate(refused)}
         </Cell>
         <Cell label="Latency, median and 95th percentile" short="p50 · p95">
-          {latency === undefined ? "–" : `${Format.latency(latency.p50)} · ${Format.latency(latency.p95)}`}
+          {latency === undefined ? (
+            "–"
+          ) : (
+            <>
+              <span class="whole">{Format.latency(latency.p50)} ·</span>{" "}
+              <span class="whole">{Format.latency(latency.p95)}</span>
+            </>
+          )}
         </Cell>
       </li>
     )

@@ -26,9 +26,9 @@ export const ConnectionStatus = ({
         {Format.span(now - heardAt)} ago.
       </p>
     )}
-    {status._tag === "Lost" && (
+    {(status._tag === "Lost" || status._tag === "Unauthorized") && (
       <p class="age">
-        Trying again in {Format.span(status.retryAt - now)}.{" "}
+        {status._tag === "Lost" && `Trying again in ${Format.span(status.retryAt - now)}. `}
         <button type="button" class="quiet" onClick={onRetry}>
           Try now
         </button>

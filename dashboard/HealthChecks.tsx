@@ -8,7 +8,7 @@ import { usePolling } from "./polling.ts"
 const everyMillis = 5_000
 
 export const HealthChecks = ({ isLive, token }: { readonly token: string | undefined; readonly isLive: boolean }) => {
-  const answer = usePolling(() => Api.health(token), isMissing, everyMillis, isLive)
+  const answer = usePolling(Api.health, token, isMissing, everyMillis, isLive)
   if (answer === undefined || answer === "none") return null
   const { checks, status, uptime, version } = answer.value
   return (

@@ -23,20 +23,26 @@ const operations: ReadonlyArray<readonly [Api.Operation, string, string]> = [
   ["reset", "Reset", "Close it, with clean counts"]
 ]
 
+const notBlank = ".*\\S.*"
+
 interface Props {
   readonly circuit: ControlApi.Circuit
   readonly config: Api.Config
   readonly token: string | undefined
   readonly onChanged: (circuit: ControlApi.Circuit) => void
+  /** Another token is needed. */
+  readonly onUnauthorized: (message: string) => void
 }
 
-export const Operations = ({ circuit, config, onChanged, token }: Props) => {
+export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }: Props) => {
   const [reason, setReason] = useState("")
   const [by, setBy] = useState(() => Session.recall("by") ?? "")
   const [span, setSpan] = useState("")
   const [isBusy, setBusy] = useState(false)
   const [said, setSaid] = useState<{ readonly failed: boolean; readonly text: string }>()
   const isHeld = circuit.state._tag === "HeldOpen" || circuit.state._tag === "HeldClosed"
+
+  const isPossible = (operation: Api.Operation): boolean => !isBusy && (operation !== "release" || isHeld)
 
   const submit = async (operation: Api.Operation): Promise<void> => {
     setBusy(true)
@@ -54,6 +60,8 @@ export const Operations = ({ circuit, config, onChanged, token }: Props) => {
       setSaid({ failed: false, text: `Done. The circuit is ${Model.stateNames[changed.state._tag].toLowerCase()}.` })
       onChanged(changed)
     } catch (error) {
+      if (config.token !== undefined && error instanceof Api.Refused && error.status === 401)
+        return onUnauthorized(error.message)
       setSaid({
         failed: true,
         text: error instanceof Api.Refused ? error.message : "No answer came. It may have been done."
@@ -72,7 +80,7 @@ export const Operations = ({ circuit, config, onChanged, token }: Props) => {
         const { submitter } = event
         const chosen = operations.find(([id]) => submitter instanceof HTMLButtonElement && submitter.value === id)
         // Enter in a field must not choose for the operator.
-        if (chosen !== undefined && !isBusy) void submit(chosen[0])
+        if (chosen !== undefined && isPossible(chosen[0])) void submit(chosen[0])
       }}
     >
       <div class="fields">
@@ -81,6 +89,7 @@ export const Operations = ({ circuit, config, onChanged, token }: Props) => {
           <input
             id="reason"
             required
+            pattern={notBlank}
             maxLength={500}
             autocomplete="off"
             value={reason}
@@ -94,6 +103,7 @@ export const Operations = ({ circuit, config, onChanged, token }: Props) => {
             <input
               id="by"
               required={config.by === "needed"}
+              pattern={notBlank}
               maxLength={100}
               autocomplete="username"
               value={by}
@@ -115,7 +125,8 @@ export const Operations = ({ circuit, config, onChanged, token }: Props) => {
       </div>
       <div class="buttons">
         {operations.map(([id, name, effect]) => (
-          <button key={id} type="submit" value={id} title={effect} disabled={isBusy || (id === "release" && !isHeld)}>
+          // A button that is disabled loses the focus.
+          <button key={id} type="submit" value={id} title={effect} aria-disabled={!isPossible(id)}>
             {name}
           </button>
         ))}

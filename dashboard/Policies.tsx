@@ -5,12 +5,7 @@ import * as Api from "./api.ts"
 import { usePolling } from "./polling.ts"
 
 export const Policies = ({ isLive, token }: { readonly token: string | undefined; readonly isLive: boolean }) => {
-  const answer = usePolling(
-    () => Api.policies(token),
-    () => false,
-    3_600_000,
-    isLive
-  )
+  const answer = usePolling(Api.policies, token, () => false, 3_600_000, isLive)
   if (answer === undefined || answer === "none" || answer.value.length === 0) return null
   return (
     <section aria-labelledby="policies">

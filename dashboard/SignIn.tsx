@@ -1,7 +1,7 @@
 /**
  * Form that asks for a token.
  */
-import { useState } from "preact/hooks"
+import { useEffect, useRef, useState } from "preact/hooks"
 
 export const TokenForm = ({
   label,
@@ -13,6 +13,8 @@ export const TokenForm = ({
   readonly onToken: (token: string) => void
 }) => {
   const [token, setToken] = useState("")
+  const input = useRef<HTMLInputElement>(null)
+  useEffect(() => input.current?.focus(), [])
   return (
     <form
       class="token"
@@ -25,6 +27,7 @@ export const TokenForm = ({
       {/* Password managers keep the token under it. */}
       <input type="text" autocomplete="username" value={location.host} readOnly hidden />
       <input
+        ref={input}
         id="token"
         type="password"
         autocomplete="current-password"

@@ -30,7 +30,7 @@ export const Sparkline = ({
           return `M${i * (barWidth + 1)} ${bottom.toFixed(1)}V${top.toFixed(1)}h${barWidth}V${bottom.toFixed(1)}z`
         })
         .join("")
-    const sum = (counts: ReadonlyArray<number>) => counts.reduce((total, count) => total + count, 0).toLocaleString()
+    const sum = (counts: ReadonlyArray<number>) => Format.count(counts.reduce((total, count) => total + count, 0))
     const past = Format.span(Model.periods * periodMillis)
     const label = `In the last ${past}: ${sum(successes)} succeeded, ${sum(failures)} failed, ${sum(refused)} refused`
     return (

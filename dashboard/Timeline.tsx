@@ -1,7 +1,7 @@
 /**
  * Changes of state, as they happen.
  */
-import { useEffect, useMemo, useState } from "preact/hooks"
+import { useEffect, useMemo, useRef, useState } from "preact/hooks"
 import type * as ControlApi from "../src/ControlApi.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"
@@ -11,10 +11,12 @@ const shownAtFirst = 30
 
 export const Timeline = ({
   changes,
+  news,
   now
 }: {
   /** The newest first. */
   readonly changes: ReadonlyArray<ControlApi.Change>
+  readonly news: Model.Model["news"]
   readonly now: number
 }) => {
   const [areAll, setAll] = useState(false)
@@ -22,7 +24,7 @@ export const Timeline = ({
   return (
     <section aria-labelledby="changes">
       <h2 id="changes">Changes</h2>
-      <Announcer changes={changes} />
+      <Announcer news={news} />
       {changes.length === 0 && <p class="hint">No circuit has changed its state.</p>}
       <Changes changes={shown} now={now} />
       {changes.length > shown.length && (
@@ -51,7 +53,7 @@ export const Changes = ({
     () => (
       <ol class="changes">
         {changes.map((change) => (
-          <li key={`${Model.idOf(change)} ${change.to.generation} ${change.at}`}>
+          <li key={Model.idOfChange(change)}>
             <time dateTime={Format.iso(change.at)}>{when(change.at, now)}</time>
             <p>
               {isNamed && (
@@ -79,30 +81,29 @@ export const Changes = ({
   )
 }
 
-const when = (at: number, now: number): string =>
-  now - at < 20 * 3_600_000 ? Format.clock(at) : new Date(at).toLocaleString(undefined, { hourCycle: "h23" })
+const when = (at: number, now: number): string => (now - at < 20 * 3_600_000 ? Format.clock(at) : Format.date(at))
 
-/** Tells screen readers of changes, a few of them at a time. */
-const Announcer = ({ changes }: { readonly changes: ReadonlyArray<ControlApi.Change> }) => {
-  const [told, setTold] = useState<{ readonly last: ControlApi.Change | undefined; readonly text: string }>()
+/** Tells screen readers of changes, once a second at most. */
+const Announcer = ({ news }: Pick<Model.Model, "news">) => {
+  const latest = useRef(news)
+  latest.current = news
+  const [{ text }, setTold] = useState({ count: news.count, text: "" })
   useEffect(() => {
-    const [latest] = changes
-    // What was there when the page was opened is no news.
-    if (told === undefined || told.last === latest) return setTold({ last: latest, text: told?.text ?? "" })
-    const timer = setTimeout(() => {
-      const since = told.last === undefined ? changes.length : changes.indexOf(told.last)
-      const more = since > 1 ? ` And ${Format.plural(since - 1, "more change")}.` : ""
-      const name = latest === undefined ? "" : `${latest.name} ${latest.key ?? ""}`.trim()
-      setTold({
-        last: latest,
-        text: latest === undefined ? "" : `${name} is ${Model.stateNames[latest.to._tag].toLowerCase()}.${more}`
-      })
+    const timer = setInterval(() => {
+      const { count, last } = latest.current
+      setTold((told) =>
+        last === undefined || count === told.count ? told : { count, text: sentence(last, count - told.count - 1) }
+      )
     }, 1000)
-    return () => clearTimeout(timer)
-  }, [changes])
+    return () => clearInterval(timer)
+  }, [])
   return (
     <p class="hidden" role="log">
-      {told?.text}
+      {text}
     </p>
   )
 }
+
+const sentence = ({ key, name, to }: ControlApi.Change, more: number): string =>
+  `${name}${key === undefined ? "" : ` ${key}`} is ${Model.stateNames[to._tag].toLowerCase()}.` +
+  (more > 0 ? ` And ${Format.plural(more, "more change")}.` : "")

@@ -12,6 +12,8 @@ export interface Config {
   readonly token?: "all" | "changes"
   /** Whether a change has to say who makes it. */
   readonly by: "needed" | "known" | "optional"
+  /** Whether there is a health report. */
+  readonly health: boolean
   readonly heartbeatMillis: number
 }
 

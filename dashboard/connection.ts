@@ -19,6 +19,8 @@ export interface Options {
   readonly token: string | undefined
   readonly heartbeatMillis: number
   readonly onEvent: (event: Model.Event) => void
+  /** Tells of each sign of life. */
+  readonly onHeard: () => void
   readonly onStatus: (status: Status) => void
 }
 
@@ -33,10 +35,11 @@ const firstDelay = 500
 const maxDelay = 15_000
 
 /** Opens the stream. */
-export const connect = ({ heartbeatMillis, onEvent, onStatus, token }: Options): Connection => {
+export const connect = ({ heartbeatMillis, onEvent, onHeard, onStatus, token }: Options): Connection => {
   // Two signs of life may be late.
   const silenceMillis = 2 * heartbeatMillis + 5_000
   let failures = 0
+  let isLost = false
   let attempt: AbortController | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
@@ -48,24 +51,31 @@ export const connect = ({ heartbeatMillis, onEvent, onStatus, token }: Options):
       signal
     })
     if (!response.ok || response.body === null) throw await Api.refusal(response)
+    let isLive = false
     const parser = createParser({
-      // The data of an event is what the same definition encodes.
-      onEvent: ({ data, event }) => onEvent({ event, data: JSON.parse(data) } as Model.Event)
+      onEvent: ({ data, event }) => {
+        // The data of an event is what the same definition encodes.
+        onEvent({ event, data: JSON.parse(data) as unknown } as Model.Event)
+        if (isLive) return
+        isLive = true
+        failures = 0
+        onStatus({ _tag: "Live" })
+      }
     })
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
-    failures = 0
-    onStatus({ _tag: "Live" })
     for (;;) {
       heard()
       const { done, value } = await reader.read()
-      if (done) return
+      if (done || signal.aborted) return
       parser.feed(value)
+      if (isLive) onHeard()
     }
   }
 
   const open = async (): Promise<void> => {
     clearTimeout(timer)
     attempt?.abort()
+    isLost = false
     const own = new AbortController()
     attempt = own
     onStatus({ _tag: "Connecting" })
@@ -88,12 +98,18 @@ export const connect = ({ heartbeatMillis, onEvent, onStatus, token }: Options):
       return onStatus({ _tag: "Unauthorized", message: lost.message })
     }
     const delay = Math.min(maxDelay, firstDelay * 2 ** Math.min(failures++, 10)) * (0.5 + Math.random() / 2)
+    isLost = true
     onStatus({ _tag: "Lost", why: messageOf(lost), retryAt: Date.now() + delay })
     timer = setTimeout(() => void open(), delay)
   }
 
   const retry = () => void open()
+  // The timers of a page that is hidden are late.
+  const wake = () => {
+    if (isLost && !document.hidden) retry()
+  }
   window.addEventListener("online", retry)
+  document.addEventListener("visibilitychange", wake)
   void open()
   return {
     retry,
@@ -102,6 +118,7 @@ export const connect = ({ heartbeatMillis, onEvent, onStatus, token }: Options):
       clearTimeout(timer)
       attempt?.abort()
       window.removeEventListener("online", retry)
+      document.removeEventListener("visibilitychange", wake)
     }
   }
 }

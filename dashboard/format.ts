@@ -2,6 +2,19 @@
  * Numbers and times as people read them.
  */
 
+// Making them takes far longer than using them.
+const numbers = new Intl.NumberFormat()
+const times = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23"
+})
+const dates = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" })
+
+/** Returns a count with its digits in groups. */
+export const count = (value: number): string => numbers.format(value)
+
 const units = [
   ["d", 86_400],
   ["h", 3_600],
@@ -25,22 +38,24 @@ export const span = (millis: number): string => {
 
 /** Returns a latency in milliseconds or seconds. */
 export const latency = (millis: number): string =>
-  millis < 1 ? "<1 ms" : millis < 1000 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
+  millis < 1 ? "<1 ms" : millis < 999.5 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
 /** Returns a number with one decimal where it is small. */
 export const rate = (value: number): string =>
-  value === 0 ? "0" : value < 0.1 ? "<0.1" : value < 10 ? value.toFixed(1) : Math.round(value).toLocaleString()
+  value === 0 ? "0" : value < 0.1 ? "<0.1" : value < 9.95 ? value.toFixed(1) : count(Math.round(value))
 
 /** Returns a share in percent. */
 export const percent = (share: number): string =>
   share === 0 ? "0 %" : share < 0.01 ? "<1 %" : share > 0.99 && share < 1 ? ">99 %" : `${Math.round(share * 100)} %`
 
 /** Returns the time of day. */
-export const clock = (at: number): string => new Date(at).toLocaleTimeString(undefined, { hourCycle: "h23" })
+export const clock = (at: number): string => times.format(at)
+
+/** Returns a day with the time of day. */
+export const date = (at: number): string => dates.format(at)
 
 /** Returns a time as machines read it. */
 export const iso = (at: number): string => new Date(at).toISOString()
 
 /** Returns a number with the word for what is counted. */
-export const plural = (count: number, word: string): string =>
-  `${count.toLocaleString()} ${word}${count === 1 ? "" : "s"}`
+export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? "" : "s"}`

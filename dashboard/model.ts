@@ -31,6 +31,8 @@ export interface Model {
   readonly toldPeriods: number
   /** Latest changes, the newest first. */
   readonly changes: ReadonlyArray<ControlApi.Change>
+  /** What was told as it happened: how many changes, and the last of them. */
+  readonly news: { readonly count: number; readonly last: ControlApi.Change | undefined }
   /** How far the server's clock is ahead of this one, in milliseconds. */
   readonly aheadMillis: number
 }
@@ -51,6 +53,7 @@ export const empty: Model = {
   periodMillis: 5000,
   toldPeriods: 0,
   changes: [],
+  news: { count: 0, last: undefined },
   aheadMillis: 0
 }
 
@@ -79,16 +82,9 @@ export const apply = (model: Model, { data, event }: Event, now: number): Model 
     case "change": {
       const id = idOf(data)
       const known = model.circuits.get(id)
-      // What else differs comes with the next update.
-      const circuits =
-        known === undefined
-          ? model.circuits
-          : new Map(model.circuits).set(id, {
-              ...known,
-              state: data.to,
-              ...(data.to._tag === "Open" ? { retryAt: data.to.since + data.to.openMillis } : undefined)
-            })
-      return { ...withChanges(model, [data]), circuits, aheadMillis: data.at - now }
+      const circuits = known === undefined ? model.circuits : new Map(model.circuits).set(id, changed(known, data.to))
+      const news = { count: model.news.count + 1, last: data }
+      return { ...withChanges(model, [data]), circuits, news, aheadMillis: data.at - now }
     }
     case "activity":
       return {
@@ -100,12 +96,25 @@ export const apply = (model: Model, { data, event }: Event, now: number): Model 
   }
 }
 
+// What else differs comes with the next update.
+const changed = (
+  { retryAt: _, ...circuit }: ControlApi.Circuit,
+  state: CircuitState.CircuitState
+): ControlApi.Circuit => ({
+  ...circuit,
+  state,
+  ...(state._tag === "Open" ? { retryAt: state.since + state.openMillis } : undefined)
+})
+
 /** Returns what is known with changes that were told in another way, the newest last. */
 export const withChanges = (model: Model, told: ReadonlyArray<ControlApi.Change>): Model => {
-  const known = new Set(model.changes.map((change) => JSON.stringify(change)))
-  const changes = told.filter((change) => !known.has(JSON.stringify(change))).toReversed()
+  const known = new Set(model.changes.map(idOfChange))
+  const changes = told.filter((change) => !known.has(idOfChange(change))).toReversed()
   return { ...model, changes: [...changes, ...model.changes].sort((a, b) => b.at - a.at).slice(0, keptChanges) }
 }
+
+/** Returns what is told of a change at most once. */
+export const idOfChange = (change: ControlApi.Change): string => `${idOf(change)} ${change.to.generation} ${change.at}`
 
 const shifted = (
   known: ReadonlyMap<string, Activity>,

@@ -8,10 +8,11 @@ export type Answer<A> = { readonly value: A } | "none" | undefined
 
 /**
  * Asks at once, and then every `everyMillis` while `isOn` and the page is
- * visible. The last answer stays where one fails.
+ * visible, and when it becomes visible. The last answer stays where one fails.
  */
 export const usePolling = <A>(
-  ask: () => Promise<A>,
+  ask: (token: string | undefined) => Promise<A>,
+  token: string | undefined,
   isNone: (error: unknown) => boolean,
   everyMillis: number,
   isOn: boolean
@@ -23,18 +24,21 @@ export const usePolling = <A>(
     const once = async (): Promise<void> => {
       if (document.hidden) return
       try {
-        const value = await ask()
+        const value = await ask(token)
         if (!isOver) setAnswer({ value })
       } catch (error) {
         if (!isOver && isNone(error)) setAnswer("none")
       }
     }
     void once()
-    const timer = setInterval(() => void once(), everyMillis)
+    const again = () => void once()
+    const timer = setInterval(again, everyMillis)
+    document.addEventListener("visibilitychange", again)
     return () => {
       isOver = true
       clearInterval(timer)
+      document.removeEventListener("visibilitychange", again)
     }
-  }, [isOn])
+  }, [isOn, token])
   return answer
 }

@@ -79,6 +79,8 @@ export interface Config {
   readonly token: "all" | "changes" | undefined
   /** Whether a change has to say who makes it. */
   readonly by: "needed" | "known" | "optional"
+  /** Whether there is a health report. */
+  readonly health: boolean
   /** Time between two signs of life of a stream, in milliseconds. */
   readonly heartbeatMillis: number
 }
@@ -93,8 +95,8 @@ export const contentSecurityPolicy =
 /**
  * Returns the page for a control plane.
  */
-export const render = ({ by, changes, heartbeatMillis, token }: Config): string =>
-  before + JSON.stringify({ by, changes, heartbeatMillis, token }) + after
+export const render = ({ by, changes, health, heartbeatMillis, token }: Config): string =>
+  before + JSON.stringify({ by, changes, health, heartbeatMillis, token }) + after
 
 const before =
   ${JSON.stringify(before)}

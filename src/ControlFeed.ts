@@ -163,8 +163,8 @@ export const make = (
 
     // What readers have been told, so that updates hold only what differs.
     let known = new Map<string, string>()
+    let knownTotal = 0
     let knownAt = Number.NEGATIVE_INFINITY
-    let snapshot: Uint8Array | undefined
     let heartbeatAt = 0
 
     const refresh = (now: number): void => {
@@ -172,15 +172,18 @@ export const make = (
       const next = new Map(circuits.map((circuit) => [identify(circuit.name, circuit.key), JSON.stringify(circuit)]))
       const changed = Array.from(next).flatMap(([id, json]) => (known.get(id) === json ? [] : [json]))
       const gone = Array.from(known.keys()).filter((id) => !next.has(id))
+      const isSame = total === knownTotal && changed.length === 0 && gone.length === 0
       known = next
+      knownTotal = total
       knownAt = now
-      if (snapshot !== undefined && changed.length === 0 && gone.length === 0) return
-      if (subscriptions.size > 0) {
-        const left = gone.map((id) => JSON.stringify(circuitOf(id)))
-        send(encode("update", `{"at":${at},"circuits":[${changed.join()}],"gone":[${left.join()}],"total":${total}}`))
-      }
-      snapshot = encode("snapshot", `{"at":${at},"circuits":[${Array.from(next.values()).join()}],"total":${total}}`)
+      if (isSame || subscriptions.size === 0) return
+      const left = gone.map((id) => JSON.stringify(circuitOf(id)))
+      send(encode("update", `{"at":${at},"circuits":[${changed.join()}],"gone":[${left.join()}],"total":${total}}`))
     }
+
+    // A reader takes the clock of the server from it.
+    const snapshot = (now: number): Uint8Array =>
+      encode("snapshot", `{"at":${now},"circuits":[${Array.from(known.values()).join()}],"total":${knownTotal}}`)
 
     const sampled = () => select(settings.circuits)
     const circuitsOf = (chosen: ReadonlyArray<Chosen>) => chosen.map(([, circuit]) => circuit)
@@ -227,13 +230,13 @@ export const make = (
         (queue): { readonly subscription: Subscription; readonly first: ReadonlyArray<Uint8Array> } => {
           const now = clock.currentTimeMillisUnsafe()
           // What came after the snapshot is in the next update.
-          if (snapshot === undefined || Math.abs(now - knownAt) >= settings.everyMillis) refresh(now)
+          if (Math.abs(now - knownAt) >= settings.everyMillis) refresh(now)
           const subscription = { reader, queue, waiting: 0 }
           subscriptions.add(subscription)
           someRead.openUnsafe()
           latencies.start()
           activity ??= encode("activity", JSON.stringify(rates.all()))
-          return { subscription, first: snapshot === undefined ? [activity] : [snapshot, activity] }
+          return { subscription, first: [snapshot(now), activity] }
         }
       )
 

@@ -308,12 +308,19 @@ describe("the dashboard", () => {
           ) as unknown
         })
       const heartbeatMillis = 15_000
-      assert.deepStrictEqual(yield* config({}), { changes: false, by: "needed", heartbeatMillis })
-      assert.deepStrictEqual(yield* config({ token }), { changes: true, token: "all", by: "needed", heartbeatMillis })
+      assert.deepStrictEqual(yield* config({}), { changes: false, by: "needed", health: false, heartbeatMillis })
+      assert.deepStrictEqual(yield* config({ token }), {
+        changes: true,
+        token: "all",
+        by: "needed",
+        health: false,
+        heartbeatMillis
+      })
       assert.deepStrictEqual(yield* config({ token: { ada: token }, reading: "open", heartbeat: "5 seconds" }), {
         changes: true,
         token: "changes",
         by: "known",
+        health: false,
         heartbeatMillis: 5_000
       })
     })
@@ -793,6 +800,40 @@ describe("events", () => {
       yield* Fiber.interrupt(reading)
       yield* eventually("the end of measuring", () => !payments.timed && payments.observer === undefined)
       assert.isUndefined(yield* latency)
+    })
+  )
+
+  it.live("a snapshot has the time at which it is told, also where nothing has happened for long", () =>
+    Effect.gen(function* () {
+      const { breaker, client } = yield* plane(many)
+      yield* breaker("orders")
+      const { circuits } = yield* client
+      const snapshotAt = Effect.flatMap(circuits.events(), (events) =>
+        Effect.map(Stream.runHead(events), (first) =>
+          first._tag === "Some" && first.value.event === "snapshot" ? first.value.data.at : 0
+        )
+      )
+      yield* Effect.flatMap(circuits.events(), Stream.runDrain).pipe(Effect.forkChild)
+      const before = yield* snapshotAt
+      yield* Effect.sleep("500 millis")
+      assert.isAtLeast((yield* snapshotAt) - before, 450)
+    })
+  )
+
+  it.live("a total that differs is told, also where no circuit of the list does", () =>
+    Effect.gen(function* () {
+      const { breaker, client } = yield* plane({ ...many, circuits: 1 })
+      const search = yield* breaker("search")
+      const events = yield* Effect.flatMap(client, ({ circuits }) => circuits.events())
+      const reading = yield* events.pipe(
+        Stream.filterMap(({ data, event }) => (event === "update" ? Result.succeed(data) : Result.failVoid)),
+        Stream.runHead,
+        Effect.forkChild
+      )
+      yield* Effect.sleep("200 millis")
+      yield* Effect.void.pipe(CircuitBreaker.protect(search, { key: "eu" }))
+      const first = yield* Fiber.join(reading)
+      assert.deepInclude(first._tag === "Some" ? first.value : {}, { circuits: [], gone: [], total: 2 })
     })
   )
 

@@ -1,0 +1,80 @@
+/**
+ * The dashboard of a control plane, as its tests look at it.
+ */
+import { Effect, Redacted } from "effect"
+import type { Locator, Page } from "playwright-core"
+import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as ControlPlane from "../../src/ControlPlane.ts"
+import * as TripPolicy from "../../src/TripPolicy.ts"
+import { visit, type Options } from "../support/browser.ts"
+import { secret, serve } from "../support/control.ts"
+
+/** What Chromium logs of an answer of the server. */
+export const status = (code: number): RegExp => new RegExp(`the server responded with a status of ${code}`)
+
+/** What Chromium logs of a connection that ends or is refused. */
+export const brokenConnection =
+  /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/
+
+/** Does something in the browser. */
+export const act = <A>(does: () => Promise<A>): Effect.Effect<A> => Effect.promise(does)
+
+/** Serves a control plane whose streams are told often what differs. */
+export const plane = (options: ControlPlane.TokenOptions = {}) =>
+  serve(ControlPlane.layer({ token: Redacted.make(secret), updates: "100 millis", activity: "200 millis", ...options }))
+
+/** Breaker that opens at its first failure. */
+export const fragile = (openFor: CircuitBreaker.Options["openFor"] = "30 seconds"): CircuitBreaker.Options => ({
+  trip: TripPolicy.consecutive(1),
+  openFor,
+  log: false
+})
+
+/** Calls that fail, and that succeed. Both ignore refusals. */
+export const fail = (breaker: CircuitBreaker.Source, key?: string, error: unknown = new Error("no route")) =>
+  Effect.ignore(CircuitBreaker.protect(Effect.fail(error), breaker, { key }))
+export const succeed = (breaker: CircuitBreaker.Source, key?: string) =>
+  Effect.ignore(CircuitBreaker.protect(Effect.void, breaker, { key }))
+
+/** Opens the dashboard, with the token of the operators unless there is another one, or none. */
+export const open = (
+  origin: string,
+  { token = secret, ...options }: Options & { readonly token?: string | null } = {}
+) =>
+  visit(`${origin}/resilience`, {
+    ...options,
+    before: async (page) => {
+      await page.addInitScript((token) => {
+        if (token !== null && sessionStorage.getItem("effect-resilience.token") === null)
+          sessionStorage.setItem("effect-resilience.token", token)
+      }, token)
+      await options.before?.(page)
+    }
+  })
+
+/** Rows of the list. */
+export const rows = (page: Page): Locator => page.locator(".circuits > li")
+
+/** Row of a circuit. */
+export const row = (page: Page, name: string): Locator =>
+  rows(page).filter({ has: page.getByRole("button", { name, exact: true }) })
+
+/** Row of a circuit in a state. */
+export const rowIn = (page: Page, name: string, state: string): Locator =>
+  row(page, name).filter({ has: page.locator(".badge", { hasText: new RegExp(`^\\S+ ${state}$`) }) })
+
+/** Names of the circuits, from top to bottom. */
+export const names = (page: Page) => rows(page).getByRole("button").allInnerTexts()
+
+/** Filter with a count of circuits. */
+export const filter = (page: Page, name: string): Locator =>
+  page.locator(".filters button").filter({ hasText: new RegExp(`^${name} \\d`) })
+
+/** Dialog of a circuit. */
+export const dialog = (page: Page): Locator => page.getByRole("dialog")
+
+/** Says whether the connection is live. */
+export const connection = (page: Page): Locator => page.locator(".connection")
+
+/** Waits until the page shows what the server says. */
+export const live = (page: Page) => connection(page).getByText("Live", { exact: true }).waitFor()
