@@ -3,6 +3,7 @@
  */
 import { useEffect, useReducer, useRef, useState } from "preact/hooks"
 import type * as ControlApi from "../src/ControlApi.ts"
+import type { Config } from "../src/DashboardPage.ts"
 import * as Api from "./api.ts"
 import { CircuitDialog } from "./CircuitDialog.tsx"
 import { CircuitList } from "./CircuitList.tsx"
@@ -15,7 +16,7 @@ import * as Session from "./session.ts"
 import { SignIn } from "./SignIn.tsx"
 import { Timeline } from "./Timeline.tsx"
 
-export const App = ({ config }: { readonly config: Api.Config }) => {
+export const App = ({ config }: { readonly config: Config }) => {
   const [credentials, setCredentials] = useState(() => credentialsOf(config, Session.recall("token")))
   const [status, setStatus] = useState<Connection.Status>({ _tag: "Connecting" })
   const [heardAt, setHeardAt] = useState<number | undefined>(undefined)
@@ -131,7 +132,7 @@ export const App = ({ config }: { readonly config: Api.Config }) => {
 }
 
 /** What requests bring, and whether the page asks for it first. */
-const credentialsOf = (config: Api.Config, token: string | undefined) => ({
+const credentialsOf = (config: Config, token: string | undefined) => ({
   token,
   isAsked: config.token === "all" && token === undefined
 })

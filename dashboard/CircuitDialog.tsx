@@ -4,6 +4,7 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type * as ControlApi from "../src/ControlApi.ts"
+import type { Config } from "../src/DashboardPage.ts"
 import * as Api from "./api.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"
@@ -16,7 +17,7 @@ interface Props {
   readonly circuit: ControlApi.Circuit
   /** Whether the server still tells of it. */
   readonly isListed: boolean
-  readonly config: Api.Config
+  readonly config: Config
   readonly token: string | undefined
   /** The server's time. */
   readonly now: number

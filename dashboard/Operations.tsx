@@ -3,6 +3,7 @@
  */
 import { useState } from "preact/hooks"
 import type * as ControlApi from "../src/ControlApi.ts"
+import type { Config } from "../src/DashboardPage.ts"
 import * as Api from "./api.ts"
 import * as Model from "./model.ts"
 import * as Session from "./session.ts"
@@ -27,7 +28,7 @@ const notBlank = ".*\\S.*"
 
 interface Props {
   readonly circuit: ControlApi.Circuit
-  readonly config: Api.Config
+  readonly config: Config
   readonly token: string | undefined
   readonly onChanged: (circuit: ControlApi.Circuit) => void
   /** Another token is needed. */

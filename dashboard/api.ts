@@ -4,19 +4,6 @@
 import type * as ControlApi from "../src/ControlApi.ts"
 import type * as HealthReport from "../src/HealthReport.ts"
 
-/** What the server says of itself in the page. */
-export interface Config {
-  /** Whether circuits can be changed. */
-  readonly changes: boolean
-  /** What needs a token, absent where nothing does. */
-  readonly token?: "all" | "changes"
-  /** Whether a change has to say who makes it. */
-  readonly by: "needed" | "known" | "optional"
-  /** Whether there is a health report. */
-  readonly health: boolean
-  readonly heartbeatMillis: number
-}
-
 /** What an operator does to a circuit. */
 export type Operation = "hold-open" | "hold-closed" | "release" | "reset"
 

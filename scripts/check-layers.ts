@@ -24,8 +24,8 @@ const problems = [
 ]
 for (const problem of problems) console.error(problem)
 
-const folders = ["src", "dashboard", "test", "bench", "demo", "fleet", "chaos", "examples", "scripts"].filter((folder) =>
-  existsSync(join(root, folder))
+const folders = ["src", "dashboard", "test", "bench", "demo", "fleet", "chaos", "examples", "scripts"].filter(
+  (folder) => existsSync(join(root, folder))
 )
 const { status } = spawnSync(
   process.execPath,
