@@ -3,5 +3,9 @@ import { defineConfig } from "vitest/config"
 /** What Stryker runs for each mutant: the tests of the pure core, without the type tests. */
 export default defineConfig({
   ssr: { resolve: { conditions: ["effect-resilience-source", "node", "import", "module", "default"] } },
-  test: { include: ["test/{Outcome,Window,TripPolicy,CircuitState}*.test.ts"] }
+  test: {
+    include: [
+      "test/{Outcome,Window,TripPolicy,CircuitState,CircuitView,CircuitReplica,CircuitQuorum,ClockOffset,PollTime,Reachability}*.test.ts"
+    ]
+  }
 })

@@ -39,7 +39,7 @@ export const vote =
   ({ votes, voter, windowMillis }: Options, open: CircuitState.Open): CircuitStore.Step<void> =>
   (state, now) => {
     if (state._tag !== "Closed") return [state, undefined]
-    const others = (state.votes ?? []).filter(({ at, by }) => by !== voter && Math.abs(now - at) < windowMillis)
+    const others = state.votes?.filter(({ at, by }) => by !== voter && Math.abs(now - at) < windowMillis) ?? []
     if (others.length + 1 < votes) return [{ ...state, votes: [...others, { by: voter, at: now }] }, undefined]
     const next: CircuitState.Open = {
       ...open,
@@ -67,7 +67,7 @@ class Ballot implements CircuitStore.Cell {
   current: CircuitState.CircuitState
   /** What is added to a generation of the fleet to make one of the cell. */
   generations = 0
-  /** Whether the cell is this process's own. */
+  /** Whether the cell is what this process came to alone. */
   alone = false
 
   constructor(cell: CircuitStore.Cell) {
@@ -85,7 +85,7 @@ class Ballot implements CircuitStore.Cell {
 
   changed(before: CircuitState.CircuitState, after: CircuitState.CircuitState): Effect.Effect<void> {
     // Votes change no state but the fleet's.
-    if (this.alone && after._tag === "Closed" && before.generation === after.generation) return Effect.void
+    if (after._tag === "Closed" && before.generation === after.generation) return Effect.void
     const { cell } = this
     const own = cell.current
     this.adopt()
@@ -145,19 +145,13 @@ export const make = (
   const tell = (ballot: Ballot, now: number, step: CircuitStore.Step<void>): Effect.Effect<void> =>
     Effect.asVoid(
       Effect.forkDetach(
-        Effect.flatMap(store.update(ballot, now, step), ({ after, before }) =>
-          // The vote that makes the quorum opens what is open here already.
-          ballot.alone && after._tag !== "Closed" ? ballot.changed(before, after) : Effect.void
-        )
+        // A vote that makes the quorum changes the fleet's state.
+        Effect.flatMap(store.update(ballot, now, step), ({ after, before }) => ballot.changed(before, after))
       )
     )
 
   return {
-    attach: (cell) => {
-      const ballot = ballotOf(cell)
-      store.attach(ballot)
-      ballot.adopt()
-    },
+    attach: (cell) => store.attach(ballotOf(cell)),
     detach: (cell) => store.detach(ballotOf(cell)),
     status: store.status,
     update: (cell, now, step) => {
@@ -167,10 +161,8 @@ export const make = (
       const [after, answer] = step(before, now)
       if (after === before) return Exit.succeed({ before, after, answer })
       if (isOperators(after)) return share(ballot, now, step)
-      ballot.alone = after._tag !== "Closed"
+      ballot.alone = true
       cell.current = after
-      // A circuit that this process closed again counts on from here.
-      if (!ballot.alone) ballot.generations = after.generation - ballot.current.generation
       const applied = { before, after, answer }
       if (after._tag === "Open") return Effect.as(tell(ballot, now, vote(options, after)), applied)
       return after._tag === "Closed"
@@ -180,6 +172,5 @@ export const make = (
   }
 }
 
-// Only an operator holds a circuit, or closes one with clean counts.
-const isOperators = (after: CircuitState.CircuitState): boolean =>
-  CircuitState.isHeld(after) || (after._tag === "Closed" && after.openings === 0)
+// Only an operator holds a circuit, or leaves one that never opened.
+const isOperators = (after: CircuitState.CircuitState): boolean => CircuitState.isHeld(after) || after.openings === 0

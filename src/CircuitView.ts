@@ -64,7 +64,7 @@ const times = (state: CircuitState.CircuitState, millis: number): Partial<Circui
  * Returns whether two states are the same for all who look at them.
  */
 export const isSame = (a: CircuitState.CircuitState, b: CircuitState.CircuitState): boolean =>
-  a === b || (a._tag === b._tag && a.generation === b.generation && JSON.stringify(a) === JSON.stringify(b))
+  JSON.stringify(a) === JSON.stringify(b)
 
 /**
  * Returns whether the state that a process came to alone holds against the one

@@ -69,6 +69,15 @@ describe("step", () => {
   })
 })
 
+describe("shift", () => {
+  it("moves the times of the view, and changes nothing else", () => {
+    const replica = replicaOf(open(3, 1000))
+    CircuitReplica.shift(replica, -50)
+    assert.deepStrictEqual(replica.cell.current, open(3, 950))
+    assert.isFalse(replica.dirty)
+  })
+})
+
 describe("adopt", () => {
   it("makes the row the view, with its times on the clock of the process", () => {
     const replica = replicaOf(closed(3, 40), { dirty: false, writing: "mine", moves: 7 })
@@ -106,14 +115,17 @@ describe("adopt", () => {
     // Nothing was admitted by a generation that is open.
     assert.deepStrictEqual(generation(open(3, 1), { dirty: true }, open(1, 9)), [3, 2])
     assert.deepStrictEqual(generation(open(3, 1), { dirty: true }, closed(1, 9)), [4, 3])
+    assert.deepStrictEqual(generation(closed(3), { dirty: true }, open(1, 9)), [4, 3])
   })
 
   it("counts a row that cannot be read as closed", () => {
-    const replica = replicaOf(held(3, 40), { dirty: true })
-    const { after, isReadable } = CircuitReplica.adopt(replica, malformed(11, 1070), 1000)
-    assert.isFalse(isReadable)
-    assert.deepStrictEqual(after, closed(4, 70))
-    assert.deepInclude(replica, { version: 11, dirty: false })
+    for (const view of [held(3, 40), open(3, 40)]) {
+      const replica = replicaOf(view, { dirty: true })
+      const { after, isReadable } = CircuitReplica.adopt(replica, malformed(11, 1070), 1000)
+      assert.isFalse(isReadable)
+      assert.deepStrictEqual(after, closed(4, 70))
+      assert.deepInclude(replica, { version: 11, dirty: false })
+    }
   })
 })
 
@@ -210,5 +222,13 @@ describe("draft", () => {
     const { moves } = replica
     CircuitReplica.written(replica, 11)
     assert.deepInclude(replica, { version: 11, moves: moves + 1, writing: undefined })
+  })
+
+  it("makes an answer late that was asked for before", () => {
+    const replica = replicaOf(closed(3))
+    const { moves } = replica
+    CircuitReplica.draft(replica, closed(3), { by: "me", session: "s", offset: 0 })
+    CircuitReplica.written(replica, 11)
+    assert.strictEqual(CircuitReplica.hear(replica, row(10, open(4, 1)), moves), "nothing")
   })
 })

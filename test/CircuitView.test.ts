@@ -29,7 +29,13 @@ const halfOpen = (since: number): State => ({
   ignoredAt: since,
   notBefore: since
 })
-const held = (since: number, until?: number): State => ({ _tag: "HeldOpen", generation: 9, since, until, by: "ops" })
+const held = (since: number, until?: number, _tag: CircuitState.Held["_tag"] = "HeldOpen"): State => ({
+  _tag,
+  generation: 9,
+  since,
+  until,
+  by: "ops"
+})
 
 describe("keepsMine", () => {
   const cases: ReadonlyArray<readonly [rule: string, mine: State, theirs: State, expected: boolean]> = [
@@ -56,6 +62,9 @@ describe("keepsMine", () => {
     ["the later of two holds holds", held(2000), held(1000), true],
     ["the earlier of two holds gives way", held(1000), held(2000), false],
     ["of two holds of one time theirs stays", held(1000), held(1000), false],
+    ["a hold of theirs with an end goes before my newer trip until then", open(9500), held(1000, now + 1), false],
+    ["a hold of mine with an end goes before their newer trip until then", held(1000, now + 1), open(9500), true],
+    ["a circuit of theirs that closed a moment ago gives way to my recovery", closed(9900), closed(9500), true],
     ["a hold of theirs that is over goes before nothing", closed(9500), held(1000, 9000), true],
     ["a hold of theirs that ends now is over", open(9500), held(1000, now), true],
     ["a hold of mine that is over goes before nothing", held(1000, 9000), open(9500), false]
@@ -74,7 +83,7 @@ describe("keepsMine", () => {
 })
 
 describe("shift", () => {
-  const states = [closed(5), open(6), halfOpen(7), held(8), held(8, 9)]
+  const states = [closed(5), open(6), halfOpen(7), held(8), held(8, 9), held(8, 9, "HeldClosed")]
   const isState = Schema.is(CircuitState.CircuitState)
 
   it("returns the identical state where nothing moves", () => {
@@ -89,7 +98,8 @@ describe("shift", () => {
         { ...open(106), generation: 13 },
         { ...halfOpen(107), generation: 14 },
         { ...held(108), generation: 19 },
-        { ...held(108, 109), generation: 19 }
+        { ...held(108, 109), generation: 19 },
+        { ...held(108, 109, "HeldClosed"), generation: 19 }
       ]
     )
   })
@@ -114,4 +124,29 @@ describe("shift", () => {
       assert.deepStrictEqual(CircuitView.shift(CircuitView.shift(rounded, by, 2), -by, -2), rounded)
     }
   )
+})
+
+describe("isSame", () => {
+  const states = [closed(5), open(6), halfOpen(7), held(8), held(8, 9), held(8, 9, "HeldClosed")]
+
+  it("takes a copy for the same state", () => {
+    for (const state of states) assert.isTrue(CircuitView.isSame(state, structuredClone(state)))
+  })
+
+  it("takes what is absent and what is undefined for the same", () => {
+    assert.isTrue(CircuitView.isSame(CircuitState.initial, { ...CircuitState.initial, votes: undefined }))
+  })
+
+  it("tells states apart", () => {
+    for (const a of states) {
+      for (const b of states) assert.strictEqual(CircuitView.isSame(a, b), a === b)
+    }
+  })
+
+  it("tells states of one kind and generation apart", () => {
+    const voted = (by: string): State => ({ ...CircuitState.initial, votes: [{ by, at: 5 }] })
+    assert.isFalse(CircuitView.isSame(voted("a"), voted("b")))
+    assert.isFalse(CircuitView.isSame(halfOpen(7), { ...halfOpen(7), leases: [] } as State))
+    assert.isFalse(CircuitView.isSame(open(6), { ...open(6), generation: 4 }))
+  })
 })

@@ -202,6 +202,10 @@ describe("check, isTripPolicy", () => {
     }
   })
 
+  it("know a policy of another copy of the package by its key", () => {
+    assert.isTrue(TripPolicy.isTripPolicy({ ["~effect-resilience/TripPolicy"]: {} }))
+  })
+
   const others = [
     null,
     undefined,
