@@ -185,19 +185,21 @@ export const make = (
     const snapshot = (now: number): Uint8Array =>
       encode("snapshot", `{"at":${now},"circuits":[${Array.from(known.values()).join()}],"total":${knownTotal}}`)
 
-    const sampled = () => select(settings.circuits)
-    const circuitsOf = (chosen: ReadonlyArray<Chosen>) => chosen.map(([, circuit]) => circuit)
+    const counted = () => {
+      const { chosen, total } = select(settings.circuits)
+      return { circuits: chosen.map(([, circuit]) => circuit), areAll: chosen.length === total }
+    }
     const rates = new ControlActivity.Rates(
       settings.activityMillis,
-      circuitsOf(sampled().chosen),
+      counted().circuits,
       clock.currentTimeMillisUnsafe()
     )
     // What a reader who joins is told.
     let activity: Uint8Array | undefined
     const sample = Effect.sync(() => {
       activity = undefined
-      const { chosen, total } = sampled()
-      rates.sample(circuitsOf(chosen), chosen.length === total, clock.currentTimeMillisUnsafe())
+      const { areAll, circuits } = counted()
+      rates.sample(circuits, areAll, clock.currentTimeMillisUnsafe())
       if (subscriptions.size > 0) send(encode("activity", JSON.stringify(rates.latest())))
     })
     yield* Effect.sleep(settings.activityMillis).pipe(

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import * as CircuitState from "../src/CircuitState.ts"
+import * as CircuitHistory from "../src/CircuitHistory.ts"
 import * as CircuitStore from "../src/CircuitStore.ts"
 import * as CircuitStoreSql from "../src/CircuitStoreSql.ts"
 import * as Postgres from "./support/postgres.ts"
@@ -10,13 +10,6 @@ const hold: CircuitStore.Step<void> = (state) => [
   { _tag: "HeldOpen", generation: state.generation + 1, since: 1 },
   undefined
 ]
-
-const cellOf = (): CircuitStore.Cell => ({
-  name: "payments",
-  key: undefined,
-  current: CircuitState.initial,
-  changed: () => Effect.void
-})
 
 const open = (sql: SqlClient.SqlClient, options?: CircuitStoreSql.Options) =>
   Effect.map(
@@ -38,7 +31,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "1 minute" })("Circu
       const server = yield* Postgres.Server
       const sql = yield* server.client(yield* server.database)
       const store = yield* open(sql)
-      const cell = cellOf()
+      const cell = new CircuitHistory.Cell()
       yield* store.update(cell, 0, hold)
       const rows = yield* monitoring(sql)
       assert.deepStrictEqual(
@@ -54,7 +47,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "1 minute" })("Circu
       const server = yield* Postgres.Server
       const sql = yield* server.client(yield* server.database)
       const store = yield* open(sql, { migrate: false })
-      yield* store.update(cellOf(), 0, hold)
+      yield* store.update(new CircuitHistory.Cell(), 0, hold)
       const { lastError, reachable } = yield* store.status
       assert.isFalse(reachable)
       assert.include(lastError, "table resilience_circuits does not exist: run `resilience setup`")
@@ -66,7 +59,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "1 minute" })("Circu
       const server = yield* Postgres.Server
       const sql = yield* server.client(yield* server.database)
       const store = yield* open(sql)
-      const cell = cellOf()
+      const cell = new CircuitHistory.Cell()
       store.attach(cell)
       yield* store.update(cell, 0, hold)
       yield* sql`DROP TABLE resilience_circuits, resilience_circuits_migrations`

@@ -2,26 +2,20 @@
 // write is a step from the latest state, and a step of an older generation changes nothing.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as CircuitHistory from "../../src/CircuitHistory.ts"
 import * as CircuitState from "../../src/CircuitState.ts"
 import type * as CircuitStore from "../../src/CircuitStore.ts"
 import { openFleet } from "../suites/RowStore.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }
 
-const newCell = (): CircuitStore.Cell => ({
-  name: "payments",
-  key: undefined,
-  current: CircuitState.initial,
-  changed: () => Effect.void
-})
-
 describe("resilient-circuit SPEC 1: a stale peer", () => {
   it.effect("that has not heard of the trip does not close the circuit, whatever its calls say", () =>
     Effect.gen(function* () {
       const { clients, drive, settle } = yield* openFleet(2, 10)
       const [store, stale] = clients as [CircuitStore.CircuitStore["Service"], CircuitStore.CircuitStore["Service"]]
-      const own = newCell()
-      const peer = newCell()
+      const own = new CircuitHistory.Cell()
+      const peer = new CircuitHistory.Cell()
       store.attach(own)
       stale.attach(peer)
       yield* settle
@@ -51,8 +45,8 @@ describe("resilient-circuit SPEC 1: a stale peer", () => {
     Effect.gen(function* () {
       const { clients, drive, settle } = yield* openFleet(2, 10)
       const [store, slow] = clients as [CircuitStore.CircuitStore["Service"], CircuitStore.CircuitStore["Service"]]
-      const own = newCell()
-      const peer = newCell()
+      const own = new CircuitHistory.Cell()
+      const peer = new CircuitHistory.Cell()
       const steps: Array<CircuitState.CircuitState["_tag"]> = []
       // Both have read when the first one writes.
       const both = Effect.all(

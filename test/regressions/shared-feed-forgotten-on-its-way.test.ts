@@ -3,19 +3,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue } from "effect"
 import { TestClock } from "effect/testing"
+import * as CircuitHistory from "../../src/CircuitHistory.ts"
 import * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
 import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }
-
-const newCell = (): CircuitStore.Cell => ({
-  name: "payments",
-  key: undefined,
-  current: CircuitState.initial,
-  changed: () => Effect.void
-})
 
 describe("a feed that was forgotten on its way", () => {
   it.effect("is replaced after an outage, so that the next change is heard at once", () =>
@@ -26,7 +19,7 @@ describe("a feed that was forgotten on its way", () => {
       const listen = Effect.suspend(() => (listened++ === 0 ? forgotten : (memory.table.listen ?? Effect.never)))
       const store = yield* CircuitStoreShared.make({ ...memory.table, listen }, { log: false })
       const other = yield* CircuitStoreShared.make(memory.table, { log: false })
-      const [cell, far] = [newCell(), newCell()]
+      const [cell, far] = [new CircuitHistory.Cell(), new CircuitHistory.Cell()]
       store.attach(cell)
       other.attach(far)
       yield* TestClock.adjust("10 seconds")
