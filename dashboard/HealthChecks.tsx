@@ -8,9 +8,9 @@ import { usePolling } from "./polling.ts"
 const everyMillis = 5_000
 
 export const HealthChecks = ({ isLive, token }: { readonly token: string | undefined; readonly isLive: boolean }) => {
-  const answer = usePolling(Api.health, token, isMissing, everyMillis, isLive)
-  if (answer === undefined || answer === "none") return null
-  const { checks, status, uptime, version } = answer.value
+  const report = usePolling(Api.health, token, everyMillis, isLive)
+  if (report === undefined) return null
+  const { checks, status, uptime, version } = report
   return (
     <section aria-labelledby="health">
       <h2 id="health">
@@ -34,5 +34,3 @@ export const HealthChecks = ({ isLive, token }: { readonly token: string | undef
     </section>
   )
 }
-
-const isMissing = (error: unknown): boolean => error instanceof Api.Refused && error.status === 404

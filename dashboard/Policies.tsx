@@ -5,12 +5,12 @@ import * as Api from "./api.ts"
 import { usePolling } from "./polling.ts"
 
 export const Policies = ({ isLive, token }: { readonly token: string | undefined; readonly isLive: boolean }) => {
-  const answer = usePolling(Api.policies, token, () => false, 3_600_000, isLive)
-  if (answer === undefined || answer === "none" || answer.value.length === 0) return null
+  const policies = usePolling(Api.policies, token, 3_600_000, isLive)
+  if (policies === undefined || policies.length === 0) return null
   return (
     <section aria-labelledby="policies">
       <h2 id="policies">Policies</h2>
-      {answer.value.map(({ name, text, warnings }) => (
+      {policies.map(({ name, text, warnings }) => (
         <details key={name}>
           <summary>
             <bdi>{name}</bdi>

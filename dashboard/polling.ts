@@ -3,21 +3,18 @@
  */
 import { useEffect, useState } from "preact/hooks"
 
-/** Answer to the last question: absent before the first one, `none` where the server has no such thing. */
-export type Answer<A> = { readonly value: A } | "none" | undefined
-
 /**
  * Asks at once, and then every `everyMillis` while `isOn` and the page is
- * visible, and when it becomes visible. The last answer stays where one fails.
+ * visible, and when it becomes visible. Returns the last answer: absent before the
+ * first one, and the same where one fails.
  */
 export const usePolling = <A>(
   ask: (token: string | undefined) => Promise<A>,
   token: string | undefined,
-  isNone: (error: unknown) => boolean,
   everyMillis: number,
   isOn: boolean
-): Answer<A> => {
-  const [answer, setAnswer] = useState<Answer<A>>(undefined)
+): A | undefined => {
+  const [answer, setAnswer] = useState<{ readonly value: A } | undefined>(undefined)
   useEffect(() => {
     if (!isOn) return
     let isOver = false
@@ -26,8 +23,8 @@ export const usePolling = <A>(
       try {
         const value = await ask(token)
         if (!isOver) setAnswer({ value })
-      } catch (error) {
-        if (!isOver && isNone(error)) setAnswer("none")
+      } catch {
+        // It is asked for again.
       }
     }
     void once()
@@ -40,5 +37,5 @@ export const usePolling = <A>(
       document.removeEventListener("visibilitychange", again)
     }
   }, [isOn, token])
-  return answer
+  return answer?.value
 }
