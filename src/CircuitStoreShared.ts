@@ -203,6 +203,10 @@ const begin = (
           : Effect.void
       })
 
+    /** Goes on alone where the table fails, and notes it. */
+    const orAway = <A, B>(operation: Effect.Effect<A, CircuitTable.TableError>, otherwise: Effect.Effect<B>) =>
+      Effect.catch(operation, (error) => Effect.andThen(failed(error), otherwise))
+
     const answered = Effect.clockWith((clock) => {
       const gone = reachability.answered(clock.currentTimeMillisUnsafe())
       if (gone === undefined) return Effect.void
@@ -381,7 +385,11 @@ const begin = (
           const [after, answer] = step(before, now)
           if (after === before) return { before, after, answer }
           const version = replica.version
-          if (!(yield* write(replica, after, row, left))) continue
+          // Nobody knows whether a write that failed was done. The view has to move before a row is heard of that may
+          // have the step already, else it would be applied to that one again.
+          const written = yield* orAway(write(replica, after, row, left), Effect.undefined)
+          if (written === undefined) return yield* aloneNow(replica, step)
+          if (!written) continue
           // An eager step came first: `say` brings both together.
           if (replica.dirty) replica.version = version
           else cell.current = after
@@ -411,10 +419,6 @@ const begin = (
       })
       return Effect.andThen(apart, turn)
     }
-
-    /** Goes on alone where the table fails, and notes it. */
-    const orAway = <A>(operation: Effect.Effect<A, CircuitTable.TableError>, otherwise: Effect.Effect<A>) =>
-      Effect.catch(operation, (error) => Effect.andThen(failed(error), otherwise))
 
     const refresh = Effect.gen(function* () {
       while (unread.size > 0 && !reachability.isAway) {

@@ -26,12 +26,15 @@ const config: CircuitState.Config = { probes: 3, needed: 3, of: 3, leaseMillis: 
 
 const kinds = [
   ...(["Admit", "Admit", "Admit", "Admit", "Trip", "Trip", "Settle", "Settle", "Settle", "Hold"] as const),
-  ...(["Release", "Reset", "Slow", "Hang", "Down", "LoseReplies", "Deaf", "Cut", "Clock", "Heal", "Heal"] as const),
+  ...(["Release", "Reset", "Slow", "Hang", "Down", "LoseReplies", "HangReplies", "Deaf", "Cut", "Clock", "Heal", "Heal"] as const),
   ...(["Restart", "Backup", "Restore"] as const)
 ] as const
 
 const one = <const L extends ReadonlyArray<string | number | boolean>>(values: L) =>
   Arbitrary.schema(Schema.Literals(values))
+
+/** A table with which nothing is wrong. */
+const well = { takes: 0, frozen: false, down: false, losesReplies: false, hangsReplies: false, deaf: false }
 
 const commands = Arbitrary.array(
   Arbitrary.all({
@@ -63,7 +66,7 @@ interface Update {
 const table = (sequence: ReadonlyArray<Command>) =>
   sequence
     .map(({ ahead, all, client, eager, kind, outcome, takes, wait }) => {
-      const whom = ["Slow", "Hang", "Down", "LoseReplies", "Deaf"].includes(kind) && all ? "all" : String(client)
+      const whom = ["Slow", "Hang", "Down", "LoseReplies", "HangReplies", "Deaf"].includes(kind) && all ? "all" : String(client)
       const what = kind === "Settle" ? outcome : kind === "Slow" ? takes : kind === "Clock" ? ahead : ""
       return `+${wait}`.padEnd(7) + whom.padEnd(5) + `${kind} ${what}${eager ? " eager" : ""}`
     })
@@ -140,6 +143,9 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
         case "LoseReplies":
           faults.losesReplies = true
           break
+        case "HangReplies":
+          faults.hangsReplies = true
+          break
         case "Deaf":
           faults.deaf = true
           break
@@ -156,7 +162,7 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
           break
         case "Heal":
           for (const each of [memory.faults, ...clients.map((each) => each.faults)]) {
-            Object.assign(each, { takes: 0, frozen: false, down: false, losesReplies: false, deaf: false })
+            Object.assign(each, well)
           }
           memory.faults.takes = 4
           break
@@ -202,7 +208,7 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
 
     // All faults end.
     for (const each of [memory.faults, ...clients.map((each) => each.faults)]) {
-      Object.assign(each, { takes: 0, frozen: false, down: false, losesReplies: false, deaf: false })
+      Object.assign(each, well)
     }
     memory.faults.takes = 4
     yield* Effect.sleep(2 * 1.25 * pollEvery + 3 * timeout + 200)

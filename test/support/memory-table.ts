@@ -17,6 +17,8 @@ export interface Faults {
   frozen: boolean
   /** Writes are done, and their replies do not arrive. */
   losesReplies: boolean
+  /** Writes are done, and nothing says so. */
+  hangsReplies: boolean
   /** What the table's clock is ahead of the processes'. */
   ahead: number
   /** Nobody hears of writes. */
@@ -56,6 +58,7 @@ const none: Faults = {
   down: false,
   frozen: false,
   losesReplies: false,
+  hangsReplies: false,
   ahead: 0,
   deaf: false
 }
@@ -89,7 +92,11 @@ export const make = (faults: Partial<Faults> = {}): MemoryTable => {
         running++
         return half.pipe(
           Effect.andThen(Effect.flatMap(now, body)),
-          Effect.tap(() => ((state.losesReplies || own.losesReplies) && name === "write" ? down : half)),
+          Effect.tap(() => {
+            if (name === "write" && (state.losesReplies || own.losesReplies)) return down
+            if (name === "write" && (state.hangsReplies || own.hangsReplies)) return Effect.never
+            return half
+          }),
           Effect.ensuring(Effect.sync(() => running--))
         )
       })

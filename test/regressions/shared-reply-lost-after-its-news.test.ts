@@ -1,0 +1,90 @@
+// A write was done, its news came by the feed, and its reply did not come: the step was applied once more to what it had
+// made. A probe counted twice, a permit was given that nobody had, and a hold began again.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as CircuitHistory from "../../src/CircuitHistory.ts"
+import * as CircuitState from "../../src/CircuitState.ts"
+import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
+import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as Law from "../../src/Law.ts"
+import * as MemoryTable from "../support/memory-table.ts"
+
+const machine = { probes: 2, needed: 3, of: 3, leaseMillis: 10_000, paceMillis: 100 }
+
+const open = (table: CircuitTable.CircuitTable) =>
+  Effect.gen(function* () {
+    const store = yield* CircuitStoreShared.make(table, { timeout: 100, pollEvery: 1000, spread: 0, log: false })
+    const cell = new CircuitHistory.Cell()
+    store.attach(cell)
+    yield* TestClock.adjust(10)
+    return { store, cell }
+  })
+
+const apply = ({ cell, store }: Effect.Success<ReturnType<typeof open>>, event: CircuitState.Event) =>
+  Effect.clockWith((clock) =>
+    store.update(cell, clock.currentTimeMillisUnsafe(), (state, now) =>
+      CircuitState.transition(state, event, now, machine)
+    )
+  )
+
+/** Two clients, of which the first loses a reply in a circuit that one probe of its own is in. */
+const lost = (event: CircuitState.Event, then?: CircuitState.Event) =>
+  Effect.gen(function* () {
+    const memory = MemoryTable.make()
+    const mine = memory.client()
+    const client = yield* open(mine.table)
+    const other = yield* open(memory.client().table)
+    yield* apply(client, { _tag: "Trip", generation: 0, openMillis: 1000, reason: "down" })
+    yield* TestClock.adjust(1000)
+    yield* apply(client, { _tag: "Admit" })
+    mine.faults.hangsReplies = true
+    const updated = yield* Effect.forkChild(apply(client, event), { startImmediately: true })
+    yield* TestClock.adjust(50)
+    if (then !== undefined) yield* apply(other, then)
+    yield* TestClock.adjust(50)
+    const { answer } = yield* Fiber.join(updated)
+    mine.faults.hangsReplies = false
+    yield* TestClock.adjust("5 seconds")
+    const state = CircuitTable.decode(memory.rows.get("payments")!.data)!.state
+    // Generations of a view that went on alone are its own.
+    for (const { cell } of [client, other]) {
+      assert.strictEqual(Law.text({ ...cell.current, generation: state.generation }), Law.text(state))
+    }
+    return { answer, state }
+  })
+
+const settled: CircuitState.Event = {
+  _tag: "Settle",
+  generation: 2,
+  permit: 1,
+  outcome: "Success",
+  openMillis: 1000,
+  reason: "probed"
+}
+
+describe("an update whose reply was lost after the feed told of it", () => {
+  it.effect("counts a probe once", () =>
+    Effect.gen(function* () {
+      for (const then of [undefined, { _tag: "Admit" } as const]) {
+        const { state } = yield* lost(settled, then)
+        assert.strictEqual(state._tag === "HalfOpen" && state.successes, 1)
+      }
+    })
+  )
+
+  it.effect("has the permit that stands in the row", () =>
+    Effect.gen(function* () {
+      const { answer, state } = yield* lost({ _tag: "Admit" })
+      assert.deepStrictEqual(answer, { _tag: "Admitted", generation: 2, permit: 2 })
+      assert.strictEqual(state._tag === "HalfOpen" && state.permits, 2)
+    })
+  )
+
+  it.effect("begins a hold once", () =>
+    Effect.gen(function* () {
+      const { state } = yield* lost({ _tag: "Hold", as: "HeldOpen" })
+      assert.deepStrictEqual([state._tag, state.generation], ["HeldOpen", 3])
+    })
+  )
+})
