@@ -4,6 +4,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["effect-resilience-source", "node", "import", "module", "default"] } },
   test: {
     include: ["test/**/*.test.ts"],
+    setupFiles: ["test/support/seed.ts"],
     // Half of the tests wait for processes of their own.
     maxWorkers: 2,
     // Unit tests do not sleep, but ten thousand fibers take their time on a machine that is busy.

@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   ssr: { resolve: { conditions: ["effect-resilience-source", "node", "import", "module", "default"] } },
   test: {
+    setupFiles: ["test/support/seed.ts"],
     include: [
       "test/{Outcome,Window,TripPolicy,CircuitState,CircuitView,CircuitReplica,CircuitQuorum,ClockOffset,PollTime,Reachability}*.test.ts"
     ]

@@ -1,12 +1,16 @@
 /**
- * Holds all stores of circuits to their laws with 20 000 random sequences each.
- * Run by `npm run laws`; `npm run laws -- 100000` draws as many.
+ * Holds all stores of circuits to their laws with 20 000 random sequences each,
+ * other ones in each run. Run by `npm run laws`; `npm run laws -- 100000` draws as
+ * many, and `TEST_SEED` draws those of an earlier run.
  */
 import { spawnSync } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
 const [runs = "20000", ...rest] = process.argv.slice(2)
+const { TEST_SEED = String(randomInt(2 ** 32)) } = process.env
+console.log(`TEST_SEED=${TEST_SEED}`)
 
 const { status } = spawnSync(
   process.execPath,
@@ -16,6 +20,6 @@ const { status } = spawnSync(
     ...["test/CircuitStore.test.ts", "test/CircuitStoreShared", "test/CircuitStoreSql", "test/CircuitStoreRedis"],
     ...rest
   ],
-  { cwd: root, stdio: "inherit", env: { ...process.env, LAWS_RUNS: runs } }
+  { cwd: root, stdio: "inherit", env: { ...process.env, TEST_SEED, LAWS_RUNS: runs } }
 )
 process.exit(status ?? 1)

@@ -9,6 +9,7 @@
  * - `describePrometheus` skips, and says why, where the programs are missing.
  */
 import { spawn, spawnSync } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
@@ -49,7 +50,7 @@ const Alerts = Schema.Struct({
 
 // Below the ports that systems give to connections.
 const freePort: Effect.Effect<number> = Effect.suspend(() => {
-  const port = 10_000 + Math.floor(Math.random() * 20_000)
+  const port = randomInt(10_000, 30_000)
   return Effect.callback<number>((resume) => {
     const server = net.createServer()
     server.once("error", () => resume(freePort))

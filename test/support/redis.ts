@@ -13,6 +13,7 @@
  *   server, or none to be started.
  */
 import { spawn, spawnSync } from "node:child_process"
+import { randomInt } from "node:crypto"
 import { once } from "node:events"
 import * as net from "node:net"
 import { NodeRedis } from "@effect/platform-node"
@@ -65,7 +66,7 @@ rm -rf "$dir"
 // Below those that systems give to connections: one of them would take the port
 // of a server that is stopped, and a client could even connect to itself.
 const freePort = async (): Promise<number> => {
-  const port = 10_000 + Math.floor(Math.random() * 20_000)
+  const port = randomInt(10_000, 30_000)
   const server = net.createServer().listen(port, "127.0.0.1")
   try {
     await once(server, "listening")
