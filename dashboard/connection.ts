@@ -17,6 +17,7 @@ export type Status =
 
 export interface Options {
   readonly token: string | undefined
+  /** How often there is a sign of life, until the stream says so. */
   readonly heartbeatMillis: number
   readonly onEvent: (event: Model.Event) => void
   /** Tells of each sign of life. */
@@ -34,10 +35,12 @@ export interface Connection {
 const firstDelay = 500
 const maxDelay = 15_000
 
+// Two signs of life may be late. A longer timer than this would end at once.
+const silenceOf = (heartbeatMillis: number): number => Math.min(2 * heartbeatMillis + 5_000, 2 ** 31 - 1)
+
 /** Opens the stream. */
 export const connect = ({ heartbeatMillis, onEvent, onHeard, onStatus, token }: Options): Connection => {
-  // Two signs of life may be late.
-  const silenceMillis = 2 * heartbeatMillis + 5_000
+  let silenceMillis = silenceOf(heartbeatMillis)
   let failures = 0
   let isLost = false
   let attempt: AbortController | undefined
@@ -55,7 +58,10 @@ export const connect = ({ heartbeatMillis, onEvent, onHeard, onStatus, token }: 
     const parser = createParser({
       onEvent: ({ data, event }) => {
         // The data of an event is what the same definition encodes.
-        onEvent({ event, data: JSON.parse(data) as unknown } as Model.Event)
+        const told = { event, data: JSON.parse(data) as unknown } as Model.Event
+        // A server that was started again may have another heartbeat than when the page was loaded.
+        if (told.event === "alive") silenceMillis = silenceOf(told.data.everyMillis)
+        onEvent(told)
         if (isLive) return
         isLive = true
         failures = 0

@@ -11,6 +11,7 @@ export type Event =
   | { readonly event: "update"; readonly data: ControlApi.Update }
   | { readonly event: "change"; readonly data: ControlApi.Change }
   | { readonly event: "activity"; readonly data: ControlApi.Activity }
+  | { readonly event: "alive"; readonly data: ControlApi.Alive }
 
 /** Calls of a circuit by period, the newest last. All three have a number for each period. */
 export interface Activity {
@@ -93,6 +94,11 @@ export const apply = (model: Model, { data, event }: Event, now: number): Model 
         periodMillis: data.everyMillis,
         toldPeriods: model.toldPeriods + data.periods
       }
+    case "alive":
+      return { ...model, aheadMillis: data.at - now }
+    default:
+      // A server that is newer than the page may tell more.
+      return model
   }
 }
 

@@ -21,10 +21,10 @@ const colours = paint(process.stdout.isTTY && !process.env["NO_COLOR"])
 const workers = 5
 const rate = 20
 const openMillis = 1000
-const leaseMillis = 2000
+const leaseMillis = 4000
 const apartMillis = 200
 const rowMillis = 500
-const limitMillis = 39_000
+const limitMillis = 100_000
 const breaker = "prices"
 
 const demo = Effect.gen(function* () {
@@ -46,7 +46,7 @@ const demo = Effect.gen(function* () {
     workers,
     rate,
     // What is slow on a busy machine is no failure of the upstream.
-    callTimeout: 2000,
+    callTimeout: 10_000,
     reportEvery: 100,
     breaker,
     options
@@ -198,8 +198,7 @@ const demo = Effect.gen(function* () {
       yield* CircuitBreaker.holdOpen(operator, { by: "operator", reason: "maintenance" })
       const { last } = yield* all("HeldOpen", since)
       shown.push(["from the operator's command to the last worker that holds", millis(last - since)])
-      // Calls that were admitted before are answered.
-      yield* Effect.sleep(100)
+      yield* fleet.untilSettled
       const mark = upstream.count()
       const [late] = yield* fleet.add(1, { prefix: "late" })
       yield* fleet.until("the late worker knows of the hold", () => late?.state()._tag === "HeldOpen")

@@ -6,7 +6,7 @@
  * const fleet = yield* Fleet.make({ upstream: upstream.url, store: { url }, workers: 6, rate: 20 })
  *
  * yield* upstream.become("fails")
- * yield* fleet.untilAll("Open")                              // fails with NotReached after 15 seconds
+ * yield* fleet.untilAll("Open")                              // fails with FleetError after 30 seconds
  * const { millis } = Fleet.spread(fleet.changes(), "Open")   // from the first worker that knew to the last
  * upstream.hits()                                            // each with worker, state and time
  *
@@ -132,13 +132,15 @@ export interface Fleet {
   readonly everyone: () => ReadonlyArray<Worker>
   /** Starts more workers, with options of their own. */
   readonly add: (count: number, options?: Partial<Options>) => Effect.Effect<ReadonlyArray<Worker>, FleetError>
-  /** Waits for a condition. Fails with what the workers are like where it does not come. Default of `within`: 15 seconds. */
+  /** Waits for a condition. Fails with what the workers are like where it does not come. Default of `within`: 30 seconds. */
   readonly until: (what: string, condition: () => boolean, within?: Duration.Input) => Effect.Effect<void, FleetError>
   /** Waits until the circuit of all workers that run has a state. */
   readonly untilAll: (
     tag: CircuitState.CircuitState["_tag"],
     within?: Duration.Input
   ) => Effect.Effect<void, FleetError>
+  /** Waits until the calls that were admitted before have been answered, in all workers that run. */
+  readonly untilSettled: Effect.Effect<void, FleetError>
   /** Changes of all workers, the earliest first. */
   readonly changes: () => ReadonlyArray<Changed & { readonly worker: string }>
   /** Ends all workers in good order. */
@@ -148,8 +150,8 @@ export interface Fleet {
 const program = fileURLToPath(new URL("worker.ts", import.meta.url))
 const decode = Schema.decodeUnknownSync(Report)
 const encode = Schema.encodeSync(Command)
-const bootMillis = 30_000
-const commandMillis = 15_000
+const bootMillis = 60_000
+const commandMillis = 30_000
 const stopMillis = 5_000
 
 // A command without what the fleet adds.
@@ -289,7 +291,7 @@ export const make = (options: Options): Effect.Effect<Fleet, FleetError, Scope.S
     const workers = new Map<Process, Worker>()
     let names = 0
 
-    const until: Fleet["until"] = (what, condition, within = "15 seconds") =>
+    const until: Fleet["until"] = (what, condition, within = "30 seconds") =>
       Effect.suspend(() => {
         const lost = processes.filter(({ isLost }) => isLost)
         return lost.length > 0
@@ -360,6 +362,13 @@ export const make = (options: Options): Effect.Effect<Fleet, FleetError, Scope.S
       until,
       untilAll: (tag, within) =>
         until(`all ${tag}`, () => fleet.workers().every((worker) => worker.state()._tag === tag), within),
+      // What a worker reports from now on is how it is from now on: a request may wait to be accepted for long.
+      untilSettled: Effect.suspend(() => {
+        const marks = fleet.workers().map((worker) => [worker, worker.intervals().length] as const)
+        return until("all calls are answered", () =>
+          marks.every(([worker, from]) => worker.intervals(from).some(({ inFlight }) => inFlight === 0))
+        )
+      }),
       changes: () =>
         processes
           .flatMap(({ changes, name }) => changes.map((change) => ({ ...change, worker: name })))

@@ -81,6 +81,8 @@ export const Interval = Schema.TaggedStruct("Interval", {
   ok: Latencies,
   failed: Latencies,
   refused: Latencies,
+  /** Calls that were admitted and have not ended. */
+  inFlight: Schema.Int,
   state: CircuitState.CircuitState,
   store: Schema.Struct({
     shared: Schema.Boolean,

@@ -134,11 +134,11 @@ export const make = (options: Options = {}) =>
  * Workers number their states themselves, so an episode is known by when it
  * began. Episodes are at least `apartMillis` apart, such as half the open time.
  */
-export const episodes = (
-  hits: ReadonlyArray<Hit>,
+export const episodes = <A extends Pick<Hit, "state" | "since">>(
+  hits: ReadonlyArray<A>,
   apartMillis: number
-): ReadonlyArray<readonly [since: number, probes: ReadonlyArray<Hit>]> => {
-  const all: Array<readonly [number, Array<Hit>]> = []
+): ReadonlyArray<readonly [since: number, probes: ReadonlyArray<A>]> => {
+  const all: Array<readonly [number, Array<A>]> = []
   for (const hit of hits.filter(({ state }) => state === "HalfOpen")) {
     const episode = all.find(([since]) => Math.abs(hit.since - since) < apartMillis)
     if (episode === undefined) all.push([hit.since, [hit]])

@@ -114,13 +114,14 @@ const begin = (
     const traffic = yield* FiberHandle.make<never>()
 
     const report = Effect.gen(function* () {
-      const { state } = yield* breaker.status
+      const { inFlight, state } = yield* breaker.status
       const interval: Interval = {
         _tag: "Interval",
         at: wallMillis(),
         ok: latencies.ok.splice(0),
         failed: latencies.failed.splice(0),
         refused: latencies.refused.splice(0),
+        inFlight,
         state,
         store: yield* store.status
       }

@@ -100,7 +100,7 @@ export interface ExponentialOptions {
 export interface LinearOptions {
   /** First delay, zero or more. Default 100 millis. */
   readonly initial?: Duration.Input | undefined
-  /** What is added to each delay, more than zero. Default `initial`. */
+  /** What is added to each delay, more than zero. Default `initial`: where that is zero, it has to be given. */
   readonly increment?: Duration.Input | undefined
   /** Longest delay, more than zero and at least `initial`. Default 1 minute. */
   readonly max?: Duration.Input | undefined

@@ -109,7 +109,8 @@ export const make = (
   CircuitBreakers.register(Rules.name(module, "name", name), BreakerOptions.resolve(options))
 
 /**
- * Creates a breaker whose circuits the `CircuitStore` shares.
+ * Creates a breaker whose circuits the `CircuitStore` shares. It is registered
+ * as that of `make` is.
  */
 export const makeShared = (
   name: string,
@@ -397,7 +398,7 @@ export interface Permit {
  * A permit that was not settled is settled when the scope closes, by the exit
  * that it closes with, as the breaker classifies it.
  *
- * **Example** (Recording the outcome of a stream by its first element)
+ * **Example** (Recording an outcome by hand)
  *
  * ```ts
  * import { Effect } from "effect"

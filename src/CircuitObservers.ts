@@ -2,13 +2,19 @@
  * Observers of single calls: any number of them may look at one breaker, and
  * follow the breakers of a registry as they come and go.
  */
+import { constVoid } from "effect/Function"
 import type * as Breaker from "./Breaker.ts"
 import type * as Circuit from "./Circuit.ts"
 import type * as CircuitBreakers from "./CircuitBreakers.ts"
 import * as TripPolicy from "./TripPolicy.ts"
 
+/**
+ * Observer of some of what single calls do.
+ */
+export type Part = Partial<Circuit.Observer>
+
 interface Observing {
-  readonly observer: Circuit.Observer
+  readonly observer: Part
   readonly timed: boolean
 }
 
@@ -19,7 +25,7 @@ const observing = /* @__PURE__ */ new WeakMap<Breaker.Breaker, ReadonlyArray<Obs
  * ends it. `timed` says whether it has to know how long calls take, which each
  * call pays for.
  */
-export const observe = (breaker: Breaker.Breaker, observer: Circuit.Observer, timed: boolean): (() => void) => {
+export const observe = (breaker: Breaker.Breaker, observer: Part, timed: boolean): (() => void) => {
   const own = { observer, timed }
   set(breaker, [...(observing.get(breaker) ?? []), own])
   return () =>
@@ -31,16 +37,25 @@ export const observe = (breaker: Breaker.Breaker, observer: Circuit.Observer, ti
 
 const set = (breaker: Breaker.Breaker, all: ReadonlyArray<Observing>): void => {
   observing.set(breaker, all)
-  breaker.observer = all.length > 1 ? together(all.map(({ observer }) => observer)) : all[0]?.observer
+  breaker.observer = all.length > 0 ? together(all.map(({ observer }) => observer)) : undefined
   breaker.timed = TripPolicy.isTimed(breaker.settings.options.trip) || all.some(({ timed }) => timed)
 }
 
-const together = (observers: ReadonlyArray<Circuit.Observer>): Circuit.Observer => ({
-  settled: (circuit, outcome, millis) => observers.forEach((observer) => observer.settled(circuit, outcome, millis)),
-  refused: (error) => observers.forEach((observer) => observer.refused(error)),
-  made: (circuit) => observers.forEach((observer) => observer.made(circuit)),
-  forgot: (circuit) => observers.forEach((observer) => observer.forgot(circuit))
-})
+// Calls go straight to the one who looks at them, where there is only one.
+const together = (parts: ReadonlyArray<Part>): Circuit.Observer => {
+  const settled = parts.flatMap((part) => part.settled?.bind(part) ?? [])
+  const refused = parts.flatMap((part) => part.refused?.bind(part) ?? [])
+  const made = parts.flatMap((part) => part.made?.bind(part) ?? [])
+  const forgot = parts.flatMap((part) => part.forgot?.bind(part) ?? [])
+  return { settled: inTurn(settled), refused: inTurn(refused), made: inTurn(made), forgot: inTurn(forgot) }
+}
+
+const inTurn = <Args extends ReadonlyArray<unknown>>(
+  all: ReadonlyArray<(...args: Args) => void>
+): ((...args: Args) => void) => {
+  const [first = constVoid, ...others] = all
+  return others.length === 0 ? first : (...args) => all.forEach((each) => each(...args))
+}
 
 /**
  * Calls `begin` for each breaker of a registry, from when it is registered, and

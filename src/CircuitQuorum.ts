@@ -64,7 +64,7 @@ export const withdraw =
 // What the fleet knows of a circuit whose cell may be this process's own for a while.
 class Ballot implements CircuitStore.Cell {
   readonly cell: CircuitStore.Cell
-  current: CircuitState.CircuitState
+  private fleet: CircuitState.CircuitState
   /** What is added to a generation of the fleet to make one of the cell. */
   generations = 0
   /** Whether the cell is what this process came to alone. */
@@ -72,7 +72,18 @@ class Ballot implements CircuitStore.Cell {
 
   constructor(cell: CircuitStore.Cell) {
     this.cell = cell
-    this.current = cell.current
+    this.fleet = cell.current
+  }
+
+  get current(): CircuitState.CircuitState {
+    return this.fleet
+  }
+
+  set current(state: CircuitState.CircuitState) {
+    const { fleet } = this
+    this.fleet = state
+    // The clock was learnt anew: nobody is told of that, and calls go by it at once.
+    if (!this.alone && state.generation === fleet.generation && state.since !== fleet.since) this.adopt()
   }
 
   get name(): string {

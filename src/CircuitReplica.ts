@@ -34,7 +34,7 @@ export interface Replica {
   busy: boolean
   /** Newest row that was heard of meanwhile. */
   heard: CircuitTable.Row | undefined
-  /** The last write, until it is known whether it was done. */
+  /** Name of the last write, and of those before it, until it is known whether one was done. */
   writing: string | undefined
   /** How often the version moved or was about to. */
   moves: number
@@ -100,7 +100,10 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
   const entry = CircuitTable.decode(row.data)
   // What the process came to alone is over, and so are its generations. Nothing was admitted by one that is open.
   const isOpen = before._tag === "Open" && entry?.state._tag === "Open"
-  const floor = replica.dirty && !isOwn(replica, entry) && !isOpen ? before.generation + 1 : before.generation
+  const isOver = replica.dirty && !isOwn(replica, entry) && !isOpen
+  // Who looks at changes tells two states apart by their generations.
+  const isOther = entry !== undefined && entry.state._tag !== before._tag
+  const floor = isOver || isOther ? before.generation + 1 : before.generation
   if (entry !== undefined && entry.state.generation + replica.generations < floor) {
     replica.generations = floor - entry.state.generation
   }
@@ -172,8 +175,9 @@ export const draft = (
   after: CircuitState.CircuitState,
   { by, offset, session }: { readonly by: string; readonly session: string; readonly offset: number }
 ): CircuitTable.Draft => {
-  const operation = `${session}-${by}-${++replica.moves}`
-  replica.writing = operation
+  replica.moves++
+  // One more write of one name is known again where this one is lost, and so is the one before.
+  const operation = (replica.writing ??= `${session}-${by}-${replica.moves}`)
   const state = CircuitView.shift(after, offset, -replica.generations)
   return CircuitTable.draft(replica.resourceKey, { state, operation }, by)
 }

@@ -36,6 +36,7 @@ import * as CircuitReplica from "./CircuitReplica.ts"
 import type * as CircuitState from "./CircuitState.ts"
 import * as CircuitStore from "./CircuitStore.ts"
 import * as CircuitTable from "./CircuitTable.ts"
+import * as CircuitView from "./CircuitView.ts"
 import * as ClockOffset from "./ClockOffset.ts"
 import * as Rules from "./Options.ts"
 import * as PollTime from "./PollTime.ts"
@@ -325,23 +326,29 @@ const begin = (
 
     const readOne = (replica: Replica, left?: Left) =>
       Effect.map(askRead(table.read([replica.resourceKey]), left), ({ now, rows }) => ({
-        now: now - offset,
+        now,
         row: rows.find((row) => row.resourceKey === replica.resourceKey)
       }))
 
-    /** Writes the view `after` over a row. Returns whether that row was still there. */
+    /** Writes the view `after` over a row, then does `done`. Returns whether that row was still there. */
     const write = (
       replica: Replica,
       after: CircuitState.CircuitState,
       row: CircuitTable.Row | undefined,
-      left?: Left
+      left?: Left,
+      done: () => void = () => {}
     ): Effect.Effect<boolean, CircuitTable.TableError> =>
       Effect.suspend(() => {
+        const { writing } = replica
         const draft = CircuitReplica.draft(replica, after, { by: instance, session, offset })
         return Effect.map(ask(table.write(draft, row?.version ?? 0), left), (version) => {
-          replica.writing = undefined
-          if (version === undefined) return false
+          if (version === undefined) {
+            // This one was not done, and nobody knows of one before it.
+            replica.writing = writing
+            return false
+          }
           CircuitReplica.written(replica, version)
+          done()
           return true
         })
       })
@@ -356,7 +363,7 @@ const begin = (
             if (yield* row === undefined ? write(replica, mine, undefined, left) : follow(replica, row)) return
             continue
           }
-          if (row !== undefined && !CircuitReplica.prevails(replica, row, now, offset))
+          if (row !== undefined && !CircuitReplica.prevails(replica, row, now - offset, offset))
             return yield* adopt(replica, row)
           if (!(yield* write(replica, mine, row, left))) continue
           // It may have changed again meanwhile.
@@ -382,18 +389,25 @@ const begin = (
           if (row === undefined) replica.version = 0
           else if (!(yield* follow(replica, row))) continue
           const before = cell.current
-          const [after, answer] = step(before, now)
+          const [after, answer] = step(before, now - offset)
           if (after === before) return { before, after, answer }
-          const version = replica.version
+          const { version } = replica
+          const was = offset
+          // The view and its version move together, else an interruption between the two would lose the step.
+          const done = () => {
+            // An eager step came first: `say` brings both together.
+            if (replica.dirty) replica.version = version
+            // The clock may have been learnt anew meanwhile.
+            else cell.current = CircuitView.shift(after, was - offset, 0)
+          }
           // Nobody knows whether a write that failed was done. The view has to move before a row is heard of that may
           // have the step already, else it would be applied to that one again.
-          const written = yield* orAway(write(replica, after, row, left), Effect.undefined)
+          const written = yield* orAway(write(replica, after, row, left, done), Effect.undefined).pipe(
+            // The view does not have what was interrupted. A row that has it is as that of another process.
+            Effect.onError(() => Effect.sync(() => void (replica.writing = undefined)))
+          )
           if (written === undefined) return yield* aloneNow(replica, step)
-          if (!written) continue
-          // An eager step came first: `say` brings both together.
-          if (replica.dirty) replica.version = version
-          else cell.current = after
-          return { before, after, answer }
+          if (written) return { before, after, answer }
         }
       })
 

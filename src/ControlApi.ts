@@ -315,6 +315,21 @@ export const Activity = /* @__PURE__ */ (() =>
 export interface Activity extends Schema.Schema.Type<typeof Activity> {}
 
 /**
+ * Schema of a sign of life of a stream.
+ */
+export const Alive = /* @__PURE__ */ (() =>
+  Schema.Struct({
+    at: At,
+    /** How often there is one. A stream without any for much longer is broken, whoever says so. */
+    everyMillis: Schema.Finite
+  }).annotate({ identifier: "Alive" }))()
+
+/**
+ * Sign of life of a stream.
+ */
+export interface Alive extends Schema.Schema.Type<typeof Alive> {}
+
+/**
  * Schema of one circuit with its history.
  */
 export const CircuitWithHistory = /* @__PURE__ */ (() =>
@@ -340,16 +355,18 @@ export const PolicyDescription = /* @__PURE__ */ (() =>
  *
  * **Details**
  *
- * A stream begins with a `snapshot`, and an `activity` of the last minutes. Then
- * come a `change` for each change of state, at once, an `update` where the list
- * differs from the one before, and an `activity` for each period.
+ * A stream begins with a `snapshot`, an `activity` of the last minutes and an
+ * `alive`. Then come a `change` for each change of state, at once, an `update`
+ * where the list differs from the one before, an `activity` for each period, and
+ * an `alive` as often as the first one said.
  */
 export const Event = /* @__PURE__ */ (() =>
   Schema.Union([
     Schema.Struct({ event: Schema.Literal("snapshot"), data: Schema.fromJsonString(Circuits) }),
     Schema.Struct({ event: Schema.Literal("update"), data: Schema.fromJsonString(Update) }),
     Schema.Struct({ event: Schema.Literal("change"), data: Schema.fromJsonString(Change) }),
-    Schema.Struct({ event: Schema.Literal("activity"), data: Schema.fromJsonString(Activity) })
+    Schema.Struct({ event: Schema.Literal("activity"), data: Schema.fromJsonString(Activity) }),
+    Schema.Struct({ event: Schema.Literal("alive"), data: Schema.fromJsonString(Alive) })
   ]))()
 
 /**

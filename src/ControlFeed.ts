@@ -83,6 +83,8 @@ interface Subscription {
 const latestChanges = 200
 const changesPerCircuit = 32
 const circuitsWithHistory = 1000
+/** Time between two looks at whether servers shut down. */
+const closingMillis = 500
 
 /**
  * Creates a feed, which ends all streams when the scope closes.
@@ -165,7 +167,6 @@ export const make = (
     let known = new Map<string, string>()
     let knownTotal = 0
     let knownAt = Number.NEGATIVE_INFINITY
-    let heartbeatAt = 0
 
     const refresh = (now: number): void => {
       const { at, circuits, total } = list(settings.circuits)
@@ -209,18 +210,29 @@ export const make = (
       Effect.forkScoped
     )
 
-    const tick = Effect.sync(() => {
-      for (const subscription of subscriptions) if (subscription.reader.isClosing()) leave(subscription)
-      const now = clock.currentTimeMillisUnsafe()
-      refresh(now)
-      if (Math.abs(now - heartbeatAt) < settings.heartbeatMillis) return
-      heartbeatAt = now
-      send(heartbeat)
-    })
     yield* someRead.await.pipe(
-      Effect.andThen(tick),
+      Effect.andThen(Effect.sync(() => refresh(clock.currentTimeMillisUnsafe()))),
       Effect.catchCause((cause) => Effect.logWarning("The control plane cannot read the circuits", cause)),
       Effect.andThen(Effect.sleep(settings.everyMillis)),
+      Effect.forever,
+      Effect.forkScoped
+    )
+
+    // What follows does not wait for updates, which may be rare.
+    const alive = (): Uint8Array =>
+      encode("alive", JSON.stringify({ at: clock.currentTimeMillisUnsafe(), everyMillis: settings.heartbeatMillis }))
+    yield* someRead.await.pipe(
+      Effect.andThen(Effect.sleep(settings.heartbeatMillis)),
+      Effect.andThen(Effect.sync(() => send(alive()))),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    const letGo = Effect.sync(() => {
+      for (const subscription of subscriptions) if (subscription.reader.isClosing()) leave(subscription)
+    })
+    yield* someRead.await.pipe(
+      Effect.andThen(Effect.sleep(closingMillis)),
+      Effect.andThen(letGo),
       Effect.forever,
       Effect.forkScoped
     )
@@ -238,7 +250,7 @@ export const make = (
           someRead.openUnsafe()
           latencies.start()
           activity ??= encode("activity", JSON.stringify(rates.all()))
-          return { subscription, first: [snapshot(now), activity] }
+          return { subscription, first: [snapshot(now), activity, alive()] }
         }
       )
 
@@ -274,8 +286,6 @@ const encoder = /* @__PURE__ */ (() => new TextEncoder())()
 // JSON has no line breaks, so it is one line of an event.
 const encode = (event: ControlApi.Event["event"], json: string): Uint8Array =>
   encoder.encode(`event: ${event}\ndata: ${json}\n\n`)
-
-const heartbeat = /* @__PURE__ */ (() => encoder.encode(":\n\n"))()
 
 type Chosen = readonly [breaker: Breaker.Breaker, circuit: Circuit.Circuit]
 

@@ -63,6 +63,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type { unhandled } from "effect/Types"
 import * as CircuitBreakers from "./CircuitBreakers.ts"
+import { label, printable, why } from "./CircuitRefusal.ts"
 import * as ControlApi from "./ControlApi.ts"
 import * as ControlFeed from "./ControlFeed.ts"
 import * as ControlTokens from "./ControlTokens.ts"
@@ -78,7 +79,7 @@ import * as Policy from "./Policy.ts"
 export interface Limits {
   /** Changes a minute. Default: 60. */
   readonly changesPerMinute?: number | undefined
-  /** Requests that read, but for those of streams, a second. Default: 100. */
+  /** Requests that read, but for those of streams, a second, and as many for the page. Default: 100. */
   readonly readsPerSecond?: number | undefined
   /** Wrong tokens a minute that are answered with 401 and logged. Further ones get 429. Default: 30. */
   readonly wrongTokensPerMinute?: number | undefined
@@ -214,7 +215,7 @@ const resolve = (options: Options, authorized: boolean): Settings => {
     Rules.count(module, `limits.${field}`, limits[field] ?? defaults[field])
   return {
     prefix:
-      prefix === undefined || /^(\/[\w~.-]+)+$/.test(prefix)
+      prefix === undefined || prefixRule.test(prefix)
         ? (prefix ?? defaults.prefix)
         : Rules.reject(module, "prefix", prefix, "a path such as /resilience"),
     policies: Object.entries(policies).map(([name, policy]) => ({
@@ -235,6 +236,9 @@ const resolve = (options: Options, authorized: boolean): Settings => {
     streamBytes: limit("streamBytes")
   }
 }
+
+// Segments that clients, proxies and the router take as they are.
+const prefixRule = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/
 
 const atMost = (field: string, value: number): number =>
   value <= ControlApi.bounds.circuits
@@ -302,11 +306,14 @@ const makeLimiter = /* @__PURE__ */ (() =>
 
 const requests = (settings: Settings) =>
   Effect.map(makeLimiter, (limiter) =>
-    ControlApi.Requests.of((httpEffect, { endpoint }) =>
+    ControlApi.Requests.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
         if (endpoint.method === "POST") {
           yield* limiter("changes", settings.changesPerMinute, "1 minute")
           yield* checkBody
+        } else if (group.identifier === ControlApi.DashboardGroup.identifier) {
+          // Who needs no token takes nothing from those who have one.
+          yield* limiter("pages", settings.readsPerSecond, "1 second")
         } else if (endpoint.identifier !== "events") {
           yield* limiter("reads", settings.readsPerSecond, "1 second")
         }
@@ -526,14 +533,14 @@ const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], f
             yield* apply(by).pipe(
               Effect.provideService(CircuitBreakers.CircuitBreakers, registry),
               Effect.andThen(
-                Effect.logInfo(`Control plane: ${action} ${JSON.stringify(name)} by ${by}: ${reason}`).pipe(
+                Effect.logInfo(`Control plane: ${action} ${label(name, key)}${why(by, reason)}`).pipe(
                   Effect.annotateLogs({
                     "control.action": action,
-                    "control.by": by,
-                    "control.reason": reason,
+                    "control.by": printable(by),
+                    "control.reason": printable(reason),
                     ...(payload.for === undefined ? undefined : { "control.for": Duration.format(payload.for) }),
-                    "circuit.name": name,
-                    ...(key === undefined ? undefined : { "circuit.key": key })
+                    "circuit.name": printable(name),
+                    ...(key === undefined ? undefined : { "circuit.key": printable(key) })
                   })
                 )
               ),

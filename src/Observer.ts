@@ -3,8 +3,10 @@
  *
  * **Details**
  *
- * `Telemetry` is the observer that this package has. Nobody is asked for while
- * nothing fails, so a call that succeeds costs the same with one and without.
+ * - The observers that this package has are those of `Telemetry`. Its layer adds
+ *   them to the observer that it finds in its context.
+ * - Nobody is asked for while nothing fails, so a call that succeeds costs the
+ *   same with one and without.
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
@@ -39,3 +41,44 @@ export const Observer: Context.Reference<Observer | undefined> = /* @__PURE__ */
  * Returns the observer of the fiber that runs at this moment, if there is one.
  */
 export const current = (): Observer | undefined => Fiber.getCurrent()?.getRef(Observer)
+
+/**
+ * Returns the observer that tells several of what it is told, each of them once.
+ */
+export const together = (...observers: ReadonlyArray<Observer>): Observer => {
+  const all = new Set(observers.flatMap((observer) => (observer instanceof Together ? [...observer.all] : observer)))
+  const [first] = all
+  return all.size === 1 && first !== undefined ? first : new Together(all)
+}
+
+class Together implements Observer {
+  readonly all: ReadonlySet<Observer>
+
+  constructor(all: ReadonlySet<Observer>) {
+    this.all = all
+  }
+
+  attemptFailed(): void {
+    for (const each of this.all) each.attemptFailed()
+  }
+
+  retried(attempt: number, delayMillis: number): void {
+    for (const each of this.all) each.retried(attempt, delayMillis)
+  }
+
+  exhausted(attempts: number, why: string): void {
+    for (const each of this.all) each.exhausted(attempts, why)
+  }
+
+  timedOut(operation: string | undefined): void {
+    for (const each of this.all) each.timedOut(operation)
+  }
+
+  served(source: string): void {
+    for (const each of this.all) each.served(source)
+  }
+
+  allFailed(): void {
+    for (const each of this.all) each.allFailed()
+  }
+}

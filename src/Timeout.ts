@@ -56,7 +56,7 @@ import * as Rules from "./Options.ts"
  * Options of a timeout beside its duration.
  */
 export interface Details {
-  /** Name of what is timed, for the error. Default none. */
+  /** Name of what is timed, for the error: not empty. Default none. */
   readonly operation?: string | undefined
 }
 

@@ -234,9 +234,9 @@ const failuresRules: Rules<Failures, Window.LastCalls> = {
 export interface ShareOptions {
   /** Share that opens the circuit, in (0, 1]. Default: 0.5. */
   readonly ratio?: number | undefined
-  /** How far back calls count. Default: 1 minute. */
+  /** How far back calls count, more than zero. Default: 1 minute. */
   readonly within?: Duration.Input | undefined
-  /** Calls that must have been counted. Default: 10. */
+  /** Calls that must have been counted, at least 1. Default: 10. */
   readonly minimumCalls?: number | undefined
 }
 

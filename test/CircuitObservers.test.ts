@@ -42,6 +42,28 @@ describe("observe", () => {
     })
   )
 
+  it.effect("an observer of some is told of those, as itself", () =>
+    Effect.gen(function* () {
+      const breaker = yield* CircuitBreaker.make("payments", { trip: TripPolicy.consecutive(1), log: false })
+      const refusals = {
+        told: Array<string>(),
+        refused() {
+          this.told.push("refused")
+        }
+      }
+      const ends = [refusals, refusals, { made: recorder().observer.made }].map((part) =>
+        CircuitObservers.observe(breaker, part, false)
+      )
+      yield* call(breaker)
+      yield* call(breaker)
+      yield* call(breaker, "eu")
+      assert.deepStrictEqual(refusals.told, ["refused", "refused"])
+      ends[0]?.()
+      yield* call(breaker)
+      assert.deepStrictEqual(refusals.told.length, 3)
+    })
+  )
+
   it.effect("calls are timed while one observer asks for it, or the trip policy does", () =>
     Effect.gen(function* () {
       const plain = yield* CircuitBreaker.make("plain")

@@ -106,6 +106,12 @@ class Others {
     return (this.cell as CircuitStore.Cell).current // attached by then
   }
 
+  /** Moves the times of what the store knows the cell as. */
+  shift(state: CircuitState.CircuitState): void {
+    const cell = this.cell as CircuitStore.Cell // attached by then
+    cell.current = state
+  }
+
   /** Brings what somebody else wrote. */
   write(after: CircuitState.CircuitState) {
     return Effect.suspend(() => {
@@ -377,6 +383,29 @@ describe("a store with a quorum", () => {
       yield* others.write(closed(7))
       assert.deepStrictEqual(process.current, closed(7))
       assert.deepStrictEqual(process.told, ["Closed > Open", "HalfOpen > Closed"])
+    })
+  )
+
+  it.effect("goes by the times of a clock that was learnt anew, and tells nobody", () =>
+    Effect.gen(function* () {
+      const { others, process } = among(2)
+      yield* others.write(theirs)
+      const { told } = process
+      const before = told.length
+      others.shift({ ...theirs, since: -50 })
+      assert.deepStrictEqual(process.current, { ...theirs, since: -50 })
+      assert.strictEqual(told.length, before)
+    })
+  )
+
+  it.effect("leaves a cell that is open alone its own times", () =>
+    Effect.gen(function* () {
+      const { others, process } = among(3)
+      yield* others.write({ ...closed(5), since: 10 })
+      yield* process.trip
+      const alone = process.current
+      others.shift({ ...closed(5), since: 20 })
+      assert.strictEqual(process.current, alone)
     })
   )
 

@@ -118,6 +118,18 @@ describe("adopt", () => {
     assert.deepStrictEqual(generation(closed(3), { dirty: true }, open(1, 9)), [4, 3])
   })
 
+  it("tells another state from the one before by its generation", () => {
+    const generation = (view: CircuitState.CircuitState, state: CircuitState.CircuitState) => {
+      const replica = replicaOf(view)
+      CircuitReplica.adopt(replica, row(11, state), 0)
+      return [replica.cell.current.generation, replica.generations]
+    }
+    assert.deepStrictEqual(generation(closed(3), open(3, 9)), [4, 1])
+    assert.deepStrictEqual(generation(held(3, 1), closed(1, 9)), [4, 3])
+    assert.deepStrictEqual(generation(closed(3), open(4, 9)), [4, 0])
+    assert.deepStrictEqual(generation(open(3, 1), open(3, 9)), [3, 0])
+  })
+
   it("counts a row that cannot be read as closed", () => {
     for (const view of [held(3, 40), open(3, 40)]) {
       const replica = replicaOf(view, { dirty: true })
@@ -210,8 +222,17 @@ describe("draft", () => {
     const entry = CircuitTable.decode(draft.data)
     assert.deepStrictEqual(entry?.state, open(3, 1050))
     assert.strictEqual(entry?.operation, replica.writing)
+    CircuitReplica.written(replica, 11)
     CircuitReplica.draft(replica, open(5, 50), by)
     assert.notStrictEqual(entry?.operation, replica.writing)
+  })
+
+  it("has the name of a write before it of which nobody knows whether it was done", () => {
+    const replica = replicaOf(open(5, 50), { dirty: true })
+    const by = { by: "me", session: "s", offset: 0 }
+    const { data } = CircuitReplica.draft(replica, open(5, 50), by)
+    CircuitReplica.draft(replica, open(5, 50), by)
+    assert.isTrue(CircuitReplica.prevails(replica, { ...row(11, open(5, 50)), data }, 60, 0))
   })
 
   it("is known again by its reader where its reply was lost, until it is known to be written", () => {

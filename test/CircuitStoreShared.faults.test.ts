@@ -1,6 +1,6 @@
 /**
- * Random commands of three clients while their table is slow, hangs, fails, loses
- * replies or rows, or has a clock that jumps.
+ * Random commands of three clients, some of them interrupted, while their table is
+ * slow, hangs, fails, writes late, loses replies or rows, or has a clock that jumps.
  */
 import { describe, it } from "@effect/vitest"
 import { Arbitrary, Clock, Effect, Exit, Fiber, Schema } from "effect"
@@ -26,15 +26,36 @@ const config: CircuitState.Config = { probes: 3, needed: 3, of: 3, leaseMillis: 
 
 const kinds = [
   ...(["Admit", "Admit", "Admit", "Admit", "Trip", "Trip", "Settle", "Settle", "Settle", "Hold"] as const),
-  ...(["Release", "Reset", "Slow", "Hang", "Down", "LoseReplies", "HangReplies", "Deaf", "Cut", "Clock", "Heal", "Heal"] as const),
-  ...(["Restart", "Backup", "Restore"] as const)
+  ...([
+    "Release",
+    "Reset",
+    "Slow",
+    "Hang",
+    "Down",
+    "LoseReplies",
+    "HangReplies",
+    "Late",
+    "Deaf",
+    "Cut",
+    "Clock",
+    "Heal"
+  ] as const),
+  ...(["Heal", "Restart", "Backup", "Restore", "Interrupt", "Interrupt"] as const)
 ] as const
 
 const one = <const L extends ReadonlyArray<string | number | boolean>>(values: L) =>
   Arbitrary.schema(Schema.Literals(values))
 
 /** A table with which nothing is wrong. */
-const well = { takes: 0, frozen: false, down: false, losesReplies: false, hangsReplies: false, deaf: false }
+const well = {
+  takes: 0,
+  frozen: false,
+  down: false,
+  losesReplies: false,
+  hangsReplies: false,
+  late: false,
+  deaf: false
+}
 
 const commands = Arbitrary.array(
   Arbitrary.all({
@@ -59,6 +80,8 @@ interface Update {
   readonly event: CircuitState.Event
   readonly eager: boolean
   readonly began: number
+  /** Nobody knows whether it was done, or when. */
+  interrupted?: boolean
   ended?: number
   exit?: Exit.Exit<CircuitStore.Applied<CircuitState.Decision>>
 }
@@ -66,7 +89,8 @@ interface Update {
 const table = (sequence: ReadonlyArray<Command>) =>
   sequence
     .map(({ ahead, all, client, eager, kind, outcome, takes, wait }) => {
-      const whom = ["Slow", "Hang", "Down", "LoseReplies", "HangReplies", "Deaf"].includes(kind) && all ? "all" : String(client)
+      const isFault = ["Slow", "Hang", "Down", "LoseReplies", "HangReplies", "Late", "Deaf"].includes(kind)
+      const whom = isFault && all ? "all" : String(client)
       const what = kind === "Settle" ? outcome : kind === "Slow" ? takes : kind === "Clock" ? ahead : ""
       return `+${wait}`.padEnd(7) + whom.padEnd(5) + `${kind} ${what}${eager ? " eager" : ""}`
     })
@@ -111,9 +135,12 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
         const began = yield* Clock.currentTimeMillis
         const entry: Update = { client, event, eager, began }
         updates.push(entry)
-        entry.exit = yield* Effect.exit(
-          store.update(cell, began, (state, now) => CircuitState.transition(state, event, now, config), { eager })
-        )
+        entry.exit = yield* store
+          .update(cell, began, (state, now) => CircuitState.transition(state, event, now, config), { eager })
+          .pipe(
+            Effect.onInterrupt(() => Effect.sync(() => void (entry.interrupted = true))),
+            Effect.exit
+          )
         entry.ended = yield* Clock.currentTimeMillis
         if (Exit.isSuccess(entry.exit)) {
           const { after, answer, before } = entry.exit.value
@@ -146,6 +173,14 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
         case "HangReplies":
           faults.hangsReplies = true
           break
+        case "Late":
+          faults.late = true
+          break
+        case "Interrupt": {
+          const fiber = running.findLast((each) => each.pollUnsafe() === undefined)
+          if (fiber !== undefined) yield* Fiber.interrupt(fiber)
+          break
+        }
         case "Deaf":
           faults.deaf = true
           break
@@ -202,7 +237,9 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
           event = { _tag: kind }
       }
       if (event !== undefined) {
-        running.push(yield* Effect.forkChild(update(client, event, eager), { startImmediately: true }))
+        // A permit is asked for, and an outcome is that of one.
+        const isProbes = event._tag === "Admit" || event._tag === "Settle"
+        running.push(yield* Effect.forkChild(update(client, event, eager && !isProbes), { startImmediately: true }))
       }
     }
 
@@ -221,9 +258,9 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
         `${at - started - 10_000 * hour} written: ${CircuitHistory.brief(CircuitTable.decode(after.data)!.state)}`
       )
     }
-    yield* Fiber.interruptAll(running)
 
-    for (const { began, client, eager, ended, event, exit } of updates) {
+    for (const { began, client, eager, ended, event, exit, interrupted } of updates) {
+      if (interrupted) continue
       const what = `update ${event._tag} of client ${client} at ${began - started}`
       if (ended === undefined || exit === undefined) return yield* fail(what, "waits", "it to end")
       if (Exit.isFailure(exit)) return yield* fail(what, exit, "Success")
@@ -232,6 +269,8 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
       const most = eager ? 0 : 2 * timeout * (overlapping.length + 1)
       if (ended - began > most) return yield* fail(what, `${ended - began} ms`, `at most ${most} ms`)
     }
+
+    yield* Fiber.interruptAll(running)
 
     // All clients and the row agree.
     const row = memory.rows.get("payments")
@@ -271,6 +310,7 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
     const hold = updates.findLast(({ event }) => event._tag === "Hold")
     const isHeld =
       hold !== undefined &&
+      !hold.interrupted &&
       updates.indexOf(hold) >= restored &&
       !updates.some(
         ({ ended = Infinity, event }) => (event._tag === "Release" || event._tag === "Reset") && ended >= hold.began
@@ -278,6 +318,52 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
     if (isHeld && clients.some(({ cell }) => cell.current._tag !== "HeldOpen")) {
       const tags = clients.map(({ cell }) => cell.current._tag)
       return yield* fail("a hold survives", tags, "HeldOpen")
+    }
+
+    // It began once.
+    const isCalm = restored < 0 && !lost && jumps.length === 0
+    const mayEnd = updates.some(({ event }) => event._tag === "Release" || event._tag === "Reset")
+    if (isCalm && !mayEnd && updates.filter(({ event }) => event._tag === "Hold").length === 1) {
+      const begun = new Set(
+        memory.writes.flatMap(({ after }) => {
+          const state = CircuitTable.decode(after.data)!.state
+          return state._tag === "HeldOpen" ? [state.generation] : []
+        })
+      )
+      if (begun.size > 1) return yield* fail("a hold begins once", [...begun], "one generation")
+    }
+
+    for (const [i, { cell }] of clients.entries()) {
+      const own = updates.filter(({ client }) => client === i)
+      // A permit is given once.
+      const given = own.flatMap(({ exit }) => {
+        const answer = exit !== undefined && Exit.isSuccess(exit) ? exit.value.answer : undefined
+        return answer?._tag === "Admitted" && answer.permit > 0 ? [`${answer.generation}/${answer.permit}`] : []
+      })
+      if (isCalm && new Set(given).size < given.length) {
+        return yield* fail(`client ${i} is given a permit once`, given, "no two that are the same")
+      }
+      // A view only moves forward, its changes are told apart by generations, and all of them are told.
+      const told = new Set([
+        0,
+        ...cell.told.map(({ after }) => after.generation),
+        ...own.flatMap(({ exit }) => (exit && Exit.isSuccess(exit) ? [exit.value.after.generation] : []))
+      ])
+      let latest: State = CircuitState.initial
+      for (const state of cell.seen) {
+        const { generation } = state
+        if (generation < latest.generation || (generation === latest.generation && state._tag !== latest._tag)) {
+          return yield* fail(
+            `the view of client ${i} moves forward`,
+            CircuitHistory.brief(state),
+            CircuitHistory.brief(latest)
+          )
+        }
+        latest = state
+        if (!told.has(generation) && !own.some(({ interrupted }) => interrupted)) {
+          return yield* fail(`client ${i} is told of each change`, [...told], CircuitHistory.brief(state))
+        }
+      }
     }
 
     // A probe is counted once.
@@ -313,6 +399,6 @@ describe("CircuitStoreShared over a table with faults", () => {
   it.effect(
     "no update waits long or fails, and after the faults all agree",
     () => check({ runs: Math.ceil(runs / 4), concurrency: 50 }),
-    600_000
+    Math.max(600_000, 100 * runs)
   )
 })

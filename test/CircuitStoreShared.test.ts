@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitState from "../src/CircuitState.ts"
 import * as CircuitStore from "../src/CircuitStore.ts"
@@ -286,6 +286,30 @@ describe("CircuitStoreShared", () => {
       yield* TestClock.adjust(300)
       assert.isDefined(all.pollUnsafe())
       assert.strictEqual(cell.current.generation, 10)
+    })
+  )
+
+  it.effect("an update that is interrupted is in the view where it is in the row, whenever that was", () =>
+    Effect.gen(function* () {
+      const memory = MemoryTable.make()
+      const store = yield* open(memory, { pollEvery: "1 hour" })
+      const { cell } = yield* attach(store)
+      let interrupted = 0
+      for (let turns = 0; turns < 120; turns++) {
+        const updating = yield* Effect.forkChild(
+          Effect.provideService(apply(store, cell, { _tag: "Reset" }), References.MaxOpsBeforeYield, 3)
+        )
+        for (let i = 0; i < turns; i++) yield* Effect.yieldNow
+        if (updating.pollUnsafe() === undefined) interrupted++
+        yield* Fiber.interrupt(updating)
+        yield* apply(store, cell, { _tag: "Reset" })
+        assert.deepStrictEqual(cell.current, entryOf(memory))
+        assert.strictEqual(cell.current.generation, memory.writes.length - 1)
+      }
+      assert.isAbove(interrupted, 50)
+      // Some of them were in the row by then.
+      assert.isAbove(memory.writes.length - 120, 120 - interrupted)
+      assert.deepInclude(yield* store.status, { reachable: true, pending: 0 })
     })
   )
 

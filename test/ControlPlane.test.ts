@@ -170,6 +170,8 @@ describe("reading", () => {
       const bearer = [{ bearer: [] }]
       const whole = yield* document({ token })
       assert.sameMembers(Object.keys(whole.paths), [...paths, ...changes])
+      const told = JSON.stringify(whole.paths["/events"])
+      for (const event of ["snapshot", "update", "change", "activity", "alive"]) assert.include(told, `"${event}"`)
       assert.deepStrictEqual([whole.security, whole.servers], [bearer, [{ url: "/resilience" }]])
       const partly = yield* document({ token, reading: "open" })
       assert.deepStrictEqual(
@@ -234,7 +236,7 @@ describe("changing", () => {
         logs.filter(({ annotations }) => "control.action" in annotations),
         [
           {
-            message: 'Control plane: hold-open "search" by ada: maintenance',
+            message: 'Control plane: hold-open "search" (acme) by ada: maintenance',
             annotations: {
               "control.action": "hold-open",
               "control.by": "ada",
@@ -691,6 +693,13 @@ describe("bad requests", () => {
     })
   )
 
+  it("a prefix that no client would ask for is refused", () => {
+    for (const prefix of ["/", "/..", "/a/../b", "/./a", "//a", "/a/", "/a b", "/:id", "/a*", "/a%2fb"] as const) {
+      assert.throws(() => ControlPlane.layer({ prefix }), "ControlPlane: prefix must be a path such as /resilience")
+    }
+    for (const prefix of ["/a", "/a/b", "/.well-known/x", "/..a"] as const) ControlPlane.layer({ prefix })
+  })
+
   it.live("reads beyond the limit are 429", () =>
     Effect.gen(function* () {
       const { request } = yield* plane({ limits: { readsPerSecond: 3 } })
@@ -707,17 +716,17 @@ describe("events", () => {
 
   it.live("a stream begins with a snapshot and tells changes at once, then what differs", () =>
     Effect.gen(function* () {
-      const { breaker, client } = yield* plane(many)
+      const { breaker, client } = yield* plane({ updates: "50 millis" })
       const payments = yield* breaker("payments")
       yield* breaker("orders")
       const { circuits, operations } = yield* client
       const events = yield* circuits.events()
-      const reading = yield* events.pipe(Stream.take(4), Stream.runCollect, Effect.forkChild)
+      const reading = yield* events.pipe(Stream.take(5), Stream.runCollect, Effect.forkChild)
       yield* Effect.sleep("100 millis")
       yield* operations.holdOpen({ payload })
-      const [snapshot, activity, change, update] = yield* Fiber.join(reading)
+      const [snapshot, activity, alive, change, update] = yield* Fiber.join(reading)
       assert.isTrue(snapshot?.event === "snapshot" && snapshot.data.total === 2 && snapshot.data.circuits.length === 2)
-      assert.strictEqual(activity?.event, "activity")
+      assert.deepStrictEqual([activity?.event, alive?.event], ["activity", "alive"])
       assert.isTrue(change?.event === "change" && change.data.to._tag === "HeldOpen" && change.data.name === "payments")
       assert.isTrue(update?.event === "update")
       if (update?.event !== "update") return
@@ -734,10 +743,15 @@ describe("events", () => {
       const { breaker, client } = yield* plane(many)
       yield* breaker("orders")
       const events = yield* Effect.flatMap(client, ({ circuits }) => circuits.events())
-      const reading = yield* events.pipe(Stream.take(4), Stream.runCollect, Effect.forkChild)
+      const reading = yield* events.pipe(
+        Stream.filterMap(({ data, event }) => (event === "update" ? Result.succeed(data) : Result.failVoid)),
+        Stream.take(2),
+        Stream.runCollect,
+        Effect.forkChild
+      )
       yield* Effect.sleep("200 millis")
       yield* Effect.scoped(Effect.andThen(breaker("brief"), Effect.sleep("200 millis")))
-      const updates = (yield* Fiber.join(reading)).flatMap(({ data, event }) => (event === "update" ? [data] : []))
+      const updates = yield* Fiber.join(reading)
       assert.deepStrictEqual(
         updates.map(({ circuits, gone, total }) => [circuits.map(({ name }) => name), gone, total]),
         [
@@ -848,7 +862,23 @@ describe("events", () => {
       assert.include(text.toLowerCase(), "content-type: text/event-stream")
       assert.strictEqual(text.match(/event: snapshot/g)?.length, 1)
       assert.notInclude(text, "event: update")
-      assert.isAtLeast(text.match(/^:$/gm)?.length ?? 0, 2)
+      assert.isAtLeast(text.match(/^event: alive$/gm)?.length ?? 0, 3)
+    })
+  )
+
+  it.live("a sign of life says the time and how often there is one, also where updates and activity are rarer", () =>
+    Effect.gen(function* () {
+      const { client } = yield* plane({ updates: "1 hour", activity: "1 hour", heartbeat: "200 millis" })
+      const signs = yield* Effect.flatMap(client, ({ circuits }) => circuits.events()).pipe(
+        Effect.map(Stream.filterMap(({ data, event }) => (event === "alive" ? Result.succeed(data) : Result.failVoid))),
+        Effect.flatMap((events) => events.pipe(Stream.take(4), Stream.runCollect)),
+        Effect.timeout("5 seconds")
+      )
+      assert.deepStrictEqual(
+        signs.map(({ everyMillis }) => everyMillis),
+        [200, 200, 200, 200]
+      )
+      assert.approximately((signs[3]?.at ?? 0) - (signs[1]?.at ?? 0), 400, 150)
     })
   )
 
@@ -978,6 +1008,17 @@ describe("events", () => {
       assert.strictEqual(registry.listeners.size, 0)
     })
   )
+
+  it.live("streams end within a second of a shutdown, also where updates are rare", () =>
+    Effect.gen(function* () {
+      const { port, stop } = yield* plane({ updates: "1 hour" })
+      const socket = yield* open(port)
+      let text = ""
+      socket.on("data", (bytes) => (text += bytes.toString()))
+      yield* eventually("a snapshot", () => text.includes("snapshot"))
+      assert.isBelow(yield* stop, 3000)
+    })
+  )
 })
 
 describe("without a server", () => {
@@ -1005,7 +1046,7 @@ describe("without a server", () => {
           text += new TextDecoder().decode(value)
         }
       })
-      assert.match(rest, /^(event: activity\ndata: .*\n\n)?$/)
+      assert.match(rest, /^(event: (activity|alive)\ndata: .*\n\n)*$/)
     })
   )
 })

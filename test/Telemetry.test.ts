@@ -11,6 +11,7 @@ import * as CircuitBreakers from "../src/CircuitBreakers.ts"
 import * as CircuitStore from "../src/CircuitStore.ts"
 import * as Fallback from "../src/Fallback.ts"
 import * as Health from "../src/Health.ts"
+import * as Observer from "../src/Observer.ts"
 import { InvalidOptionError } from "../src/Options.ts"
 import * as Retry from "../src/Retry.ts"
 import * as Telemetry from "../src/Telemetry.ts"
@@ -67,6 +68,30 @@ const make = (options?: CircuitBreaker.Options) =>
     breaker,
     ...caller(breaker)
   }))
+
+class Span extends Tracer.NativeSpan {
+  readonly seen: Array<readonly [name: string, attributes: Record<string, unknown> | undefined]> = []
+  override event(name: string, startTime: bigint, attributes?: Record<string, unknown>) {
+    this.seen.push([name, attributes])
+    super.event(name, startTime, attributes)
+  }
+}
+
+const traced = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const spans: Array<Span> = []
+    const tracer = Tracer.make({
+      span(options) {
+        const span = new Span(options)
+        spans.push(span)
+        return span
+      }
+    })
+    yield* effect.pipe(Effect.exit, Effect.withSpan("request"), Effect.provideService(Tracer.Tracer, tracer))
+    assert.strictEqual(spans.length, 1)
+    const [span] = spans
+    return { attributes: Object.fromEntries(span?.attributes ?? []), events: span?.seen }
+  })
 
 describe("Telemetry of circuits", () => {
   it.effect("every series of a breaker is there before its first call", () =>
@@ -285,6 +310,18 @@ describe("Telemetry of keys", () => {
 })
 
 describe("Telemetry comes and goes", () => {
+  it.effect("keys that are there before it have series too", () =>
+    Effect.gen(function* () {
+      const { breaker } = yield* make()
+      yield* Effect.succeed(1).pipe(CircuitBreaker.protect(breaker, { key: "a" }))
+      yield* Layer.build(Telemetry.layer({ keys: { api: 1 } }))
+      assert.deepInclude(yield* read, {
+        "circuit.keys{circuit.name=api,circuit.state=closed}": 1,
+        "circuit.key.calls{circuit.name=api,circuit.key=a,outcome=success}": 1
+      })
+    }).pipe(Effect.provide(Layer.merge(CircuitBreakers.layer, registry())))
+  )
+
   it.effect("series are those of the breakers that are registered", () =>
     Effect.gen(function* () {
       const before = Object.keys(yield* read)
@@ -295,6 +332,8 @@ describe("Telemetry comes and goes", () => {
       assert.isTrue(Object.keys(yield* read).some((name) => name.includes("short")))
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(Object.keys(yield* read), before)
+      yield* CircuitBreaker.make("short", quick)
+      assert.isTrue(Object.keys(yield* read).some((name) => name.includes("short")))
     }).pipe(observed({ keys: { short: 10 } }))
   )
 
@@ -320,20 +359,9 @@ describe("Telemetry comes and goes", () => {
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(yield* read, {})
       assert.deepStrictEqual([breaker.observer, breaker.timed], [undefined, false])
-      const { listeners, watchers } = yield* CircuitBreakers.CircuitBreakers
-      assert.deepStrictEqual([listeners.size, watchers.size], [0, 0])
-    }).pipe(Effect.provide(Layer.merge(CircuitBreakers.layer, registry())))
-  )
-
-  it.effect("the later of two stays when the earlier one ends", () =>
-    Effect.gen(function* () {
-      const { succeed } = yield* make()
-      const earlier = yield* Scope.make()
-      yield* Layer.buildWithScope(Telemetry.layer(), earlier)
-      yield* Layer.build(Telemetry.layer())
-      yield* Scope.close(earlier, Exit.void)
-      yield* succeed
-      assert.strictEqual((yield* histogram("circuit.duration{circuit.name=api,outcome=success}")).count, 1)
+      const { watchers } = yield* CircuitBreakers.CircuitBreakers
+      // The one listener is the registry of breakers.
+      assert.deepStrictEqual([breaker.listeners.size, watchers.size], [1, 0])
     }).pipe(Effect.provide(Layer.merge(CircuitBreakers.layer, registry())))
   )
 })
@@ -409,33 +437,16 @@ describe("Telemetry of policies", () => {
       })
     }).pipe(observed({ maxValues: 2 }))
   )
+
+  it.effect("maxValues leaves the reasons of retries as they are", () =>
+    Effect.gen(function* () {
+      yield* failing.pipe(Retry.retry({ maxElapsed: "1 second", backoff: Backoff.constant("2 seconds") }), Effect.exit)
+      assert.strictEqual((yield* read)["retry.exhausted{reason=elapsed}"], 1)
+    }).pipe(observed({ maxValues: 1 }))
+  )
 })
 
 describe("Telemetry of spans", () => {
-  class Span extends Tracer.NativeSpan {
-    readonly seen: Array<readonly [name: string, attributes: Record<string, unknown> | undefined]> = []
-    override event(name: string, startTime: bigint, attributes?: Record<string, unknown>) {
-      this.seen.push([name, attributes])
-      super.event(name, startTime, attributes)
-    }
-  }
-
-  const traced = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.gen(function* () {
-      const spans: Array<Span> = []
-      const tracer = Tracer.make({
-        span(options) {
-          const span = new Span(options)
-          spans.push(span)
-          return span
-        }
-      })
-      yield* effect.pipe(Effect.exit, Effect.withSpan("request"), Effect.provideService(Tracer.Tracer, tracer))
-      assert.strictEqual(spans.length, 1)
-      const [span] = spans
-      return { attributes: Object.fromEntries(span?.attributes ?? []), events: span?.seen }
-    })
-
   it.effect("refusals and retries are events, and no span is made", () =>
     Effect.gen(function* () {
       const { breaker, fail } = yield* make()
@@ -516,6 +527,233 @@ describe("Telemetry of spans", () => {
       )
       assert.deepStrictEqual([attributes, events], [{}, []])
     }).pipe(observed({ spans: false }))
+  )
+})
+
+describe("Telemetry of several layers", () => {
+  const metricsOf = (map: Metric.MetricRegistry) => Layer.succeed(Metric.MetricRegistry, map)
+  const refuse = (breaker: CircuitBreaker.CircuitBreaker) =>
+    Effect.succeed(1).pipe(CircuitBreaker.protect(breaker), Effect.exit)
+  const retry = Effect.fail("boom").pipe(Retry.retry({ maxAttempts: 2, backoff: Backoff.constant(0) }), Effect.exit)
+  /** A layer within another one, as those of a library and its app are. Each is ended by its scope. */
+  const nested = <R>(outer: Layer.Layer<never, never, R>, inner: Layer.Layer<never, never, R>) =>
+    Effect.gen(function* () {
+      const test = yield* Effect.scope
+      const scopes = { outer: yield* Scope.fork(test), inner: yield* Scope.fork(test) }
+      const around = yield* Layer.buildWithScope(outer, scopes.outer)
+      const within = yield* Effect.provide(Layer.buildWithScope(inner, scopes.inner), around)
+      return { around, within, scopes }
+    })
+  const alone = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => Effect.provide(effect, Layer.merge(CircuitBreakers.layer, registry())))
+
+  it.effect("one registry of metrics counts each event once, and each is one event of the span", () =>
+    Effect.gen(function* () {
+      const { breaker, fail } = yield* make()
+      const { within } = yield* nested(Telemetry.layer(), Telemetry.layer())
+      yield* fail
+      const { events } = yield* traced(Effect.andThen(refuse(breaker), retry)).pipe(Effect.provide(within))
+      assert.deepStrictEqual(
+        events?.map(([name]) => name),
+        ["resilience.circuit.refused", "resilience.retry", "resilience.retry.exhausted"]
+      )
+      const { "circuit.duration{circuit.name=api,outcome=failure}": failure, ...others } = yield* some("")
+      assert.strictEqual(typeof failure === "object" && failure.count, 1)
+      assert.deepInclude(others, {
+        "circuit.calls{circuit.name=api,outcome=failure}": 1,
+        "circuit.refusals{circuit.name=api}": 1,
+        "circuit.transitions{circuit.name=api,circuit.from=closed,circuit.to=open}": 1,
+        "retry.failed_attempts{}": 2,
+        "retry.retries{}": 1,
+        "retry.exhausted{reason=attempts}": 1
+      })
+    }).pipe(alone)
+  )
+
+  for (const [first, last] of [
+    ["outer", "inner"],
+    ["inner", "outer"]
+  ] as const) {
+    it.effect(`the ${first} one ends: series and counts stay until the other one does`, () =>
+      Effect.gen(function* () {
+        const { breaker, fail, succeed } = yield* make()
+        yield* fail
+        const { around, scopes, within } = yield* nested(Telemetry.layer(), Telemetry.layer())
+        yield* TestClock.adjust("10 seconds")
+        yield* succeed
+        yield* Effect.provide(retry, within)
+        const before = yield* read
+        assert.deepInclude(before, {
+          "circuit.transitions{circuit.name=api,circuit.from=half_open,circuit.to=closed}": 1,
+          "circuit.open_time{circuit.name=api}": 10,
+          "retry.retries{}": 1
+        })
+        yield* Scope.close(scopes[first], Exit.void)
+        assert.deepStrictEqual(yield* read, before)
+        yield* succeed
+        yield* Effect.provide(retry, first === "outer" ? within : around)
+        assert.strictEqual((yield* read)["retry.retries{}"], 2)
+        assert.strictEqual((yield* histogram("circuit.duration{circuit.name=api,outcome=success}")).count, 2)
+        yield* Scope.close(scopes[last], Exit.void)
+        assert.deepStrictEqual([yield* read, breaker.observer, breaker.timed], [{}, undefined, false])
+      }).pipe(alone)
+    )
+  }
+
+  it.effect("two registries of metrics both have all, and each is one event of the span", () =>
+    Effect.gen(function* () {
+      const maps: readonly [Metric.MetricRegistry, Metric.MetricRegistry] = [new Map(), new Map()]
+      const { breaker, fail } = yield* make()
+      const { within } = yield* nested(
+        Layer.provide(Telemetry.layer(), metricsOf(maps[0])),
+        Layer.provide(Telemetry.layer(), metricsOf(maps[1]))
+      )
+      yield* fail
+      const { events } = yield* traced(Effect.andThen(refuse(breaker), retry)).pipe(Effect.provide(within))
+      assert.strictEqual(events?.length, 3)
+      const [one, two] = yield* Effect.forEach(maps, (map) => Effect.provide(read, metricsOf(map)))
+      assert.deepStrictEqual(one, two)
+      assert.deepInclude(one, {
+        "circuit.refusals{circuit.name=api}": 1,
+        "retry.retries{}": 1,
+        "retry.exhausted{reason=attempts}": 1
+      })
+      assert.strictEqual(
+        (yield* histogram("circuit.duration{circuit.name=api,outcome=failure}").pipe(
+          Effect.provide(metricsOf(maps[0]))
+        )).count,
+        1
+      )
+      assert.deepStrictEqual(yield* read, {})
+    }).pipe(alone)
+  )
+
+  it.effect("latency, spans and keys are there if one asks for them, until that one ends", () =>
+    Effect.gen(function* () {
+      const { breaker, fail, succeed } = yield* make({ trip: TripPolicy.consecutive(9) })
+      const { scopes } = yield* nested(
+        Telemetry.layer({ latency: false, spans: false }),
+        Telemetry.layer({ keys: { api: 5 } })
+      )
+      yield* succeed
+      yield* fail
+      yield* CircuitBreaker.protect(Effect.succeed(1), breaker, { key: "a" })
+      yield* CircuitBreaker.holdOpen(breaker)
+      const seen = (name: string) => Effect.map(some(name), (series) => Object.keys(series).length > 0)
+      const events = Effect.map(traced(refuse(breaker)), (span) => span.events?.length)
+      assert.deepStrictEqual(
+        [yield* seen("circuit.duration"), yield* seen("circuit.key."), yield* events, breaker.timed],
+        [true, true, 1, true]
+      )
+      yield* Scope.close(scopes.inner, Exit.void)
+      assert.deepStrictEqual(
+        [yield* seen("circuit.duration"), yield* seen("circuit.key."), yield* events, breaker.timed],
+        [false, false, 0, false]
+      )
+      assert.strictEqual((yield* read)["circuit.calls{circuit.name=api,outcome=success}"], 2)
+    }).pipe(alone)
+  )
+
+  it.effect("checks and a store are shown once, until the last one ends", () =>
+    Effect.gen(function* () {
+      yield* Health.report
+      const { scopes } = yield* nested(
+        Telemetry.layer(),
+        Layer.provide(Telemetry.layer(), Layer.effectDiscard(Effect.orDie(Health.run("a", { fresh: true }))))
+      )
+      const before = yield* read
+      const { count } = yield* histogram("health.check.duration{check=a}")
+      assert.deepStrictEqual([count, before["store.reachable{}"]], [2, 1])
+      yield* Scope.close(scopes.outer, Exit.void)
+      assert.deepStrictEqual(yield* read, before)
+      yield* Scope.close(scopes.inner, Exit.void)
+      assert.deepStrictEqual([yield* read, (yield* Health.Health).watchers.size], [{}, 0])
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(
+          Health.layer({ checks: { a: Health.check(Effect.succeed(1)) } }),
+          Layer.succeed(CircuitStore.CircuitStore, CircuitStore.local),
+          registry()
+        )
+      )
+    )
+  )
+
+  it.effect("of two breakers of one name the later is shown, and the earlier when that has left", () =>
+    Effect.gen(function* () {
+      const app = Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithMemoMap(
+          Layer.provideMerge(Telemetry.layer(), CircuitBreakers.layer),
+          Layer.makeMemoMapUnsafe(),
+          scope
+        )
+        const { succeeds } = yield* make().pipe(Effect.provide(context), Effect.provideService(Scope.Scope, scope))
+        return { scope, succeeds }
+      })
+      const [earlier, later] = [yield* app, yield* app]
+      yield* earlier.succeeds(3)
+      yield* later.succeeds(5)
+      const successes = Effect.map(read, (series) => series["circuit.calls{circuit.name=api,outcome=success}"])
+      assert.strictEqual(yield* successes, 5)
+      yield* Scope.close(later.scope, Exit.void)
+      assert.strictEqual(yield* successes, 3)
+      yield* Scope.close(earlier.scope, Exit.void)
+      assert.deepStrictEqual(yield* read, {})
+    }).pipe(Effect.provide(registry()))
+  )
+
+  it.effect("retries go to the registry and have the attributes that the layer was built with, and leave with it", () =>
+    Effect.gen(function* () {
+      const map: Metric.MetricRegistry = new Map()
+      const attributes = Effect.provideService(Metric.CurrentMetricAttributes, { service: "shop" })
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Layer.provide(Telemetry.layer(), metricsOf(map)), scope).pipe(
+        attributes
+      )
+      yield* retry.pipe(Effect.provide(context))
+      yield* retry.pipe(
+        Effect.provide(context),
+        Effect.provideService(Metric.CurrentMetricAttributes, { call: "charge" })
+      )
+      yield* retry.pipe(Effect.provide(context))
+      assert.deepStrictEqual(yield* read, {})
+      assert.deepStrictEqual(yield* some("retry.retries").pipe(Effect.provide(metricsOf(map))), {
+        "retry.retries{service=shop}": 2,
+        "retry.retries{service=shop,call=charge}": 1
+      })
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(map.size, 0)
+    }).pipe(Effect.provide(registry()))
+  )
+
+  it.effect("an observer that the layer finds goes on to be told", () =>
+    Effect.gen(function* () {
+      const told: Array<string> = []
+      const own = {
+        attemptFailed: () => void told.push("attemptFailed"),
+        retried: (...args: ReadonlyArray<unknown>) => void told.push(`retried ${args.join()}`),
+        exhausted: (...args: ReadonlyArray<unknown>) => void told.push(`exhausted ${args.join()}`),
+        timedOut: (...args: ReadonlyArray<unknown>) => void told.push(`timedOut ${args.join()}`),
+        served: (...args: ReadonlyArray<unknown>) => void told.push(`served ${args.join()}`),
+        allFailed: () => void told.push("allFailed")
+      }
+      yield* Effect.all([
+        retry,
+        Fallback.chain([Fallback.source("one", Effect.fail("down"))]).pipe(Effect.exit),
+        Effect.fail("down").pipe(Fallback.orElseSucceed(() => 1, { source: "cache" })),
+        TestClock.withLive(Effect.never.pipe(Timeout.timeout("1 millis", { operation: "report" }), Effect.exit))
+      ]).pipe(observed(), Effect.provideService(Observer.Observer, own))
+      assert.deepStrictEqual(told, [
+        "attemptFailed",
+        "retried 2,0",
+        "attemptFailed",
+        "exhausted 2,attempts",
+        "allFailed",
+        "served cache",
+        "timedOut report"
+      ])
+    })
   )
 })
 
@@ -656,24 +894,97 @@ describe("Telemetry: names and options", () => {
     }).pipe(observed())
   })
 
-  it("the tables of docs/observability.md are those of the code", () => {
-    const text = readFileSync(join(import.meta.dirname, "../docs/observability.md"), "utf8")
-    const documented = text
+  /** Cells of the rows of docs/observability.md that begin with a name in code. */
+  const documented = (columns: number): ReadonlyArray<ReadonlyArray<string>> =>
+    readFileSync(join(import.meta.dirname, "../docs/observability.md"), "utf8")
       .split("\n")
-      .filter((line) => line.startsWith("| `resilience.") && line.split("|").length === 8)
-      .map((line) => line.split("|").map((cell) => cell.trim().replaceAll("`", "")))
-      .map(([, name, prometheus, type, unit, attributes]) => [name, prometheus, type, unit, attributes])
+      .filter((line) => line.startsWith("| `"))
+      .map((line) => line.split("|").map((cell) => cell.trim()))
+      .filter((cells) => cells.length === columns + 2)
+      .map((cells) => cells.slice(1, -1))
+
+  const codes = (cell = "") => Array.from(cell.matchAll(/`([^`]+)`/g), ([, code]) => code)
+
+  it("the tables of metrics in docs/observability.md are those of the code", () => {
     assert.deepStrictEqual(
-      documented,
-      Telemetry.metrics.map(({ attributes, name, type, unit }) => [
-        name,
-        Telemetry.prometheusName(name),
+      documented(6),
+      Telemetry.metrics.map(({ attributes, description, name, type, unit }) => [
+        `\`${name}\``,
+        `\`${Telemetry.prometheusName(name)}\``,
         type,
-        unit,
-        attributes.join(", ")
+        `\`${unit}\``,
+        attributes.map((attribute) => `\`${attribute}\``).join(", "),
+        description
       ])
     )
   })
+
+  /** Does all that there is a metric or an event for, and returns the span and the metrics. */
+  const all = Effect.gen(function* () {
+    const { breaker, fail } = yield* make({
+      trip: TripPolicy.any(TripPolicy.consecutive(1), TripPolicy.slowCalls({ after: "1 second" }))
+    })
+    const keyed = Effect.fail("boom").pipe(CircuitBreaker.protect(breaker, { key: "a" }), Effect.exit)
+    const exhaust = Effect.fail("boom").pipe(Retry.retry({ maxAttempts: 2, backoff: Backoff.constant(0) }), Effect.exit)
+    yield* keyed
+    yield* fail
+    yield* Health.report
+    const span = yield* traced(
+      Effect.gen(function* () {
+        yield* keyed
+        yield* CircuitBreaker.holdOpen(breaker, { by: "ada", reason: "maintenance" })
+        yield* fail
+        yield* exhaust
+        yield* TestClock.withLive(Effect.never.pipe(Timeout.timeout("1 millis"), Effect.exit))
+        yield* Fallback.chain([Fallback.source("one", Effect.fail("down"))]).pipe(Effect.exit)
+        yield* Effect.fail("down").pipe(Fallback.orElseSucceed(() => 1))
+      })
+    )
+    return { span, snapshot: yield* Metric.snapshot }
+  })
+  const surroundings: Layer.Layer<Health.Health | CircuitStore.CircuitStore> = Layer.merge(
+    Health.layer({ checks: { database: Health.check(Effect.succeed(1)) } }),
+    Layer.succeed(CircuitStore.CircuitStore, CircuitStore.local)
+  )
+  const everything = all.pipe(observed({ keys: { api: 1 } }), Effect.provide(surroundings))
+
+  it.effect("every metric is emitted with the type, the unit and the attributes that its definition has", () =>
+    Effect.gen(function* () {
+      const seen = new Map<string, Omit<Telemetry.Definition, "name">>()
+      for (const { attributes = {}, description = "", id, type } of (yield* everything).snapshot) {
+        const { unit = "", ...others } = attributes
+        const names = Telemetry.metrics.find(({ name }) => name === id)?.attributes ?? []
+        seen.set(id, {
+          type: type.toLowerCase() as Telemetry.Definition["type"],
+          unit,
+          attributes: Object.keys(others).sort((a, b) => names.indexOf(a) - names.indexOf(b)),
+          description
+        })
+      }
+      assert.deepStrictEqual(
+        Object.fromEntries(seen),
+        Object.fromEntries(Telemetry.metrics.map(({ name, ...others }) => [name, others]))
+      )
+    })
+  )
+
+  it.effect("the events and attributes of spans in docs/observability.md are those that are written", () =>
+    Effect.gen(function* () {
+      const { attributes, events = [] } = (yield* everything).span
+      const written = new Map<string, Set<string>>()
+      for (const [name, attributes = {}] of events) {
+        written.set(name, new Set([...(written.get(name) ?? []), ...Object.keys(attributes)]))
+      }
+      const rows = documented(2).map(([first, second]) => [codes(first), codes(second)] as const)
+      const isEvent = ([[name]]: (typeof rows)[number]) => name !== undefined && written.has(name)
+      assert.deepStrictEqual(
+        Object.fromEntries(rows.filter(isEvent).map(([[name], attributes]) => [name, [...attributes].sort()])),
+        Object.fromEntries(Array.from(written, ([name, attributes]) => [name, [...attributes].sort()]))
+      )
+      const ofSpans = rows.filter((row) => !isEvent(row)).flatMap(([names]) => names)
+      assert.includeMembers(ofSpans, Object.keys(attributes))
+    })
+  )
 
   it("a bad option is an error that names it", () => {
     const bad: ReadonlyArray<readonly [string, unknown]> = [

@@ -57,7 +57,10 @@ export class Sight {
         return true
       case "change":
         return this.changed(event.data)
-      default:
+      case "alive":
+        this.ahead = event.data.at - now
+        return false
+      case "activity":
         return false
     }
   }

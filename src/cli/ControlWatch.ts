@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type * as ControlApi from "../ControlApi.ts"
 import type * as ControlClient from "../ControlClient.ts"
 import * as ControlErrors from "./ControlErrors.ts"
 import * as ControlListing from "./ControlListing.ts"
@@ -15,8 +16,10 @@ import type * as Settings from "./Settings.ts"
 
 /** How long to wait for the beginning of a stream. */
 const beginTimeout = 10_000
-/** After how long without an event a stream counts as broken, although nobody said so. */
-const silence = "1 minute"
+/** After how long without an event a stream counts as broken, before it says how often it is alive. */
+const silence = 60_000
+/** The same after that: two signs of life may be late. */
+const silenceOf = ({ everyMillis }: ControlApi.Alive): number => 2 * everyMillis + 5000
 /** How long to gather events. */
 const gather = 100
 /** How often to tell the time where nothing happens. */
@@ -43,23 +46,24 @@ export const watch = (
     const sight = new ControlListing.Sight()
     const opened = yield* uptime
     const events = yield* Effect.timeout(client.circuits.events(), beginTimeout)
+    let heardAt = opened
+    let silentFor = silence
     let begun = false
     let news = false
     let toldAt = 0
-    yield* Stream.merge(
-      Stream.timeoutOrElse(events, { duration: silence, orElse: () => Stream.fail(new Cause.TimeoutError()) }),
-      Stream.tick(gather),
-      { haltStrategy: "left" }
-    ).pipe(
+    yield* Stream.merge(events, Stream.tick(gather), { haltStrategy: "left" }).pipe(
       Stream.runForEach(
         Effect.fnUntraced(function* (event) {
           const now = yield* uptime
           if (event !== undefined) {
             news = sight.take(event, now) || news
             begun = begun || event.event === "snapshot"
+            heardAt = now
+            if (event.event === "alive") silentFor = silenceOf(event.data)
             return
           }
-          if (!begun) return now - opened >= beginTimeout ? yield* new Cause.TimeoutError() : undefined
+          if (now - heardAt >= (begun ? silentFor : beginTimeout)) return yield* new Cause.TimeoutError()
+          if (!begun) return
           if (!news && now - toldAt < every) return
           news = false
           toldAt = now

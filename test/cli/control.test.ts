@@ -4,6 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Redacted, Schema } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
+import type { ServerResponse } from "node:http"
 import { createServer as listen } from "node:net"
 import type { AddressInfo, Server } from "node:net"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
@@ -375,6 +376,53 @@ describe("watch", () => {
       yield* TestClock.adjust("2 seconds")
       yield* asks(2)
       yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])]))
+  )
+
+  const alive = (everyMillis: number) => `event: alive\ndata: ${JSON.stringify({ at: 0, everyMillis })}\n\n`
+
+  it.effect("opens a stream again that is silent for longer than its signs of life allow, and no sooner", () =>
+    Effect.gen(function* () {
+      const streams: Array<ServerResponse> = []
+      const origin = yield* answer((_, response) => {
+        streams.push(response)
+        response.writeHead(200, { "content-type": "text/event-stream" })
+        response.write(snapshot + alive(120_000))
+      })
+      const asked = (times: number) =>
+        TestClock.withLive(
+          Effect.andThen(
+            eventually(
+              `asks ${times} times`,
+              Effect.sync(() => streams.length === times)
+            ),
+            Effect.sleep("200 millis")
+          )
+        )
+      const fiber = yield* watching(["--url", `http://${origin}/resilience`])
+      yield* asked(1)
+      yield* TestClock.adjust("4 minutes")
+      yield* asked(1)
+      streams[0]?.write(alive(10_000))
+      yield* TestClock.withLive(Effect.sleep("200 millis"))
+      yield* TestClock.adjust("24 seconds")
+      yield* asked(1)
+      yield* TestClock.adjust("2 seconds")
+      yield* asked(2)
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])]))
+  )
+
+  it.live("takes a stream for alive in which nothing but signs of life come", () =>
+    Effect.gen(function* () {
+      const rare = { updates: "1 hour", activity: "1 hour" } as const
+      const { breaker, url } = yield* serve({ ...rare, heartbeat: "100 millis" })
+      yield* breaker("payments")
+      const fiber = yield* watching(["--url", url])
+      yield* sees("present payments CLOSED")
+      yield* Effect.sleep("6 seconds")
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(yield* TestConsole.errorLines, [])
     }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])]))
   )
 

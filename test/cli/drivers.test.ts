@@ -22,25 +22,19 @@ for (const [missing, args, line] of [
     "resilience: this store needs @effect/platform-node and redis: npm install @effect/platform-node redis"
   ]
 ] as const) {
-  it.live(
-    `says what to install without ${missing}`,
-    () =>
-      Effect.gen(function* () {
-        const ran = yield* Effect.promise(() => cli(args, { preload, env: { MISSING: missing } }))
-        assert.deepStrictEqual(ran, { code: 1, out: "", err: line })
-      }),
-    60_000
+  it.live(`says what to install without ${missing}`, () =>
+    Effect.gen(function* () {
+      const ran = yield* Effect.promise(() => cli(args, { preload, env: { MISSING: missing } }))
+      assert.deepStrictEqual(ran, { code: 1, out: "", err: line })
+    })
   )
 }
 
-it.live(
-  "needs no driver for what connects to nothing",
-  () =>
-    Effect.gen(function* () {
-      const env = { MISSING: "redis,@effect/sql-pg", RESILIENCE_DATABASE_URL: "postgres://h/d" }
-      for (const args of [["--help"], ["setup", "--dry-run"], ["--completions", "zsh"]]) {
-        assert.strictEqual((yield* Effect.promise(() => cli(args, { preload, env }))).code, 0)
-      }
-    }),
-  60_000
+it.live("needs no driver for what connects to nothing", () =>
+  Effect.gen(function* () {
+    const env = { MISSING: "redis,@effect/sql-pg", RESILIENCE_DATABASE_URL: "postgres://h/d" }
+    for (const args of [["--help"], ["setup", "--dry-run"], ["--completions", "zsh"]]) {
+      assert.strictEqual((yield* Effect.promise(() => cli(args, { preload, env }))).code, 0)
+    }
+  })
 )

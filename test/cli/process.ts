@@ -5,6 +5,10 @@ import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { vi } from "vitest"
+
+// A program takes a second to start, and many where the machine is busy.
+vi.setConfig({ testTimeout: 240_000 })
 
 const root = resolve(import.meta.dirname, "../..")
 const main = join(root, "src/cli/main.ts")

@@ -48,6 +48,19 @@ describe("ids", () => {
 })
 
 describe("events", () => {
+  it("a sign of life says how far the server's clock is ahead, and nothing else", () => {
+    const before = after(snapshot([circuit("a")]))
+    const model = Model.apply(before, { event: "alive", data: { at: 9000, everyMillis: 15_000 } }, 400)
+    assert.deepStrictEqual(model, { ...before, aheadMillis: 8600 })
+  })
+
+  it("an event of a newer server changes nothing", () => {
+    const before = after(snapshot([circuit("a")]))
+    // What another version of the definition would encode.
+    const event = { event: "weather", data: { at: 9000 } } as unknown as Model.Event
+    assert.strictEqual(Model.apply(before, event, 400), before)
+  })
+
   it("a snapshot replaces the circuits and what they did, and keeps the changes", () => {
     const before = after(
       snapshot([circuit("a"), circuit("b")]),

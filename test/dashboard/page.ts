@@ -14,7 +14,7 @@ export const status = (code: number): RegExp => new RegExp(`the server responded
 
 /** What Chromium logs of a connection that ends or is refused. */
 export const brokenConnection =
-  /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/
+  /net::ERR_(CONNECTION_[A-Z]+|SOCKET_NOT_CONNECTED|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/
 
 /** Does something in the browser. */
 export const act = <A>(does: () => Promise<A>): Effect.Effect<A> => Effect.promise(does)
@@ -78,3 +78,28 @@ export const connection = (page: Page): Locator => page.locator(".connection")
 
 /** Waits until the page shows what the server says. */
 export const live = (page: Page) => connection(page).getByText("Live", { exact: true }).waitFor()
+
+/** Waits until the page has a title. */
+export const titled = (page: Page, title: string) => page.waitForFunction((title) => document.title === title, title)
+
+/** Waits until what a selector stands for has the focus. */
+export const focusOn = (page: Page, selector: string) => page.locator(`${selector}:focus`).waitFor()
+
+/**
+ * Asserts that the page shows a change within a second after it is made. Does
+ * it some times where it does not: other tests may take the machine for a while.
+ */
+export const withinASecond = <E, R>(
+  change: Effect.Effect<unknown, E, R>,
+  shows: Locator,
+  undo: Effect.Effect<unknown, E, R>
+) =>
+  Effect.gen(function* () {
+    yield* change
+    const began = performance.now()
+    yield* act(() => shows.waitFor({ state: "attached" }))
+    const took = performance.now() - began
+    yield* undo
+    yield* act(() => shows.waitFor({ state: "detached" }))
+    if (took > 1000) yield* Effect.fail(`it took ${took} ms`)
+  }).pipe(Effect.retry({ times: 4 }))

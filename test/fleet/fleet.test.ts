@@ -69,7 +69,7 @@ describe("what a fleet is measured by", () => {
 
   it("sums what became of calls", () => {
     const store = { shared: true, reachable: true, since: 0, pending: 0, operations: 0, errors: 0 }
-    const interval = { _tag: "Interval" as const, at: 0, state: closed, store }
+    const interval = { _tag: "Interval" as const, at: 0, inFlight: 0, state: closed, store }
     const sum = Fleet.totals([
       { ...interval, ok: [1, 2], failed: [], refused: [] },
       { ...interval, ok: [], failed: [30], refused: [0.1] }
@@ -133,7 +133,7 @@ describe("a fleet", () => {
         yield* Scope.close(scope, Exit.void)
         assert.isFalse(a!.isAlive())
       }),
-    30_000
+    120_000
   )
 
   it.live(
@@ -147,6 +147,6 @@ describe("a fleet", () => {
         const lost = yield* Effect.flip(fleet.until("all open", () => false))
         assert.match(lost.message, /^all open: lost w1 ended: SIGKILL/)
       }),
-    30_000
+    120_000
   )
 })

@@ -12,10 +12,16 @@
 import { existsSync, mkdirSync } from "node:fs"
 import * as net from "node:net"
 import { delimiter, join } from "node:path"
-import { assert } from "@effect/vitest"
+import { assert, layer as describeWith, type Vitest } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { chromium, type BrowserContextOptions, type Browser as PlaywrightBrowser, type Page } from "playwright-core"
+import { vi } from "vitest"
+import { freePort } from "./port.ts"
 import { orSkip } from "./skip.ts"
+
+// A browser takes its time where the machine is busy.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
+const patience = 30_000
 
 const programs = ["chromium", "chromium-browser", "google-chrome"]
 
@@ -25,9 +31,6 @@ const executablePath =
     .split(delimiter)
     .flatMap((folder) => programs.map((program) => join(folder, program)))
     .find((path) => existsSync(path))
-
-/** Describes tests that need a browser, or skips them. */
-export const describeBrowser = orSkip(executablePath !== undefined, "no chromium on the PATH, and no CHROMIUM")
 
 /** A browser that runs. */
 export class Browser extends Context.Service<Browser, PlaywrightBrowser>()("test/Browser") {}
@@ -46,10 +49,18 @@ const args = [
 export const layer = Layer.effect(
   Browser,
   Effect.acquireRelease(
-    Effect.promise(() => chromium.launch({ executablePath: executablePath ?? "chromium", headless: true, args })),
+    Effect.promise(() =>
+      chromium.launch({ executablePath: executablePath ?? "chromium", headless: true, args, timeout: 100_000 })
+    ),
     (browser) => Effect.promise(() => browser.close())
   )
 )
+
+/** Describes tests that share a browser, or skips them. */
+export const describeBrowser = (name: string, tests: (it: Vitest.MethodsNonLive<Browser>) => void) =>
+  orSkip(executablePath !== undefined, "no chromium on the PATH, and no CHROMIUM")(name, () =>
+    describeWith(layer, { excludeTestServices: true, timeout: "2 minutes" })(tests)
+  )
 
 /** How a page is opened. */
 export interface Options extends BrowserContextOptions {
@@ -67,7 +78,7 @@ export const visit = Effect.fnUntraced(function* (url: string, { before, expecte
     (context) => Effect.promise(() => context.close())
   )
   const page = yield* Effect.promise(() => context.newPage())
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(patience)
   const wrong: Array<string> = []
   page.on("pageerror", (error) => wrong.push(`error: ${error.message}`))
   page.on("console", (message) => {
@@ -130,9 +141,8 @@ export const proxy = (first: number) =>
       for (const socket of sockets) socket.destroy()
       sockets.clear()
     })
-    yield* Effect.acquireRelease(listen(0), () => shut)
-    const address = server.address()
-    const port = address !== null && typeof address === "object" ? address.port : 0
+    const port = yield* Effect.promise(freePort)
+    yield* Effect.acquireRelease(listen(port), () => shut)
     return {
       origin: `http://127.0.0.1:${port}`,
       /** Connections over which a stream of events is read. */

@@ -1,8 +1,8 @@
 /**
  * A table of circuits in memory that can be slow, hang, fail, lose replies after
- * it wrote, lose its rows, and have a clock of its own.
+ * it wrote, write late, lose its rows, and have a clock of its own.
  */
-import { Clock, Effect, Queue, Random } from "effect"
+import { Clock, Effect, Fiber, Queue, Random } from "effect"
 import * as CircuitTable from "../../src/CircuitTable.ts"
 
 /** What is wrong with the table, for all of its clients or for one. */
@@ -19,6 +19,8 @@ export interface Faults {
   losesReplies: boolean
   /** Writes are done, and nothing says so. */
   hangsReplies: boolean
+  /** Writes that were given up are done all the same. */
+  late: boolean
   /** What the table's clock is ahead of the processes'. */
   ahead: number
   /** Nobody hears of writes. */
@@ -59,6 +61,7 @@ const none: Faults = {
   frozen: false,
   losesReplies: false,
   hangsReplies: false,
+  late: false,
   ahead: 0,
   deaf: false
 }
@@ -90,8 +93,9 @@ export const make = (faults: Partial<Faults> = {}): MemoryTable => {
       Effect.suspend(() => {
         operations.push(name)
         running++
-        return half.pipe(
-          Effect.andThen(Effect.flatMap(now, body)),
+        const work = Effect.andThen(half, Effect.flatMap(now, body))
+        const goesOn = name === "write" && (state.late || own.late)
+        return (goesOn ? Effect.flatMap(Effect.forkDetach(work, { startImmediately: true }), Fiber.join) : work).pipe(
           Effect.tap(() => {
             if (name === "write" && (state.losesReplies || own.losesReplies)) return down
             if (name === "write" && (state.hangsReplies || own.hangsReplies)) return Effect.never

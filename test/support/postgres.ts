@@ -20,9 +20,9 @@ import { execFileSync, spawn, spawnSync } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { arch, platform, tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
+import { freePort } from "./port.ts"
 
 /** A running server. */
 export interface Postgres {
@@ -51,15 +51,6 @@ export interface Postgres {
 
 /** Server that the tests of a file share: `layer(Postgres.layer, { excludeTestServices: true })`. */
 export class Server extends Context.Service<Server, Postgres>()("test/Postgres") {}
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 // Its standard input ends when this process does, whatever the reason. Frozen processes go on, to be ended.
 const janitor = `
@@ -107,7 +98,7 @@ export const start: Effect.Effect<Postgres, never, Scope.Scope> = Effect.gen(fun
       })
   )
   const dir = join(home.dir, "data")
-  const port = yield* freePort
+  const port = yield* Effect.promise(freePort)
   const password = randomBytes(8).toString("hex")
   yield* Effect.sync(() => {
     const secret = join(home.dir, "password")

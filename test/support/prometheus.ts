@@ -9,12 +9,11 @@
  * - `describePrometheus` skips, and says why, where the programs are missing.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { randomInt } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Data, Effect, Schedule, Schema } from "effect"
+import { freePort } from "./port.ts"
 import { orSkip } from "./skip.ts"
 
 const hasBinaries = ["prometheus", "promtool"].every((program) => spawnSync(program, ["--version"]).status === 0)
@@ -48,16 +47,6 @@ const Alerts = Schema.Struct({
   })
 })
 
-// Below the ports that systems give to connections.
-const freePort: Effect.Effect<number> = Effect.suspend(() => {
-  const port = randomInt(10_000, 30_000)
-  return Effect.callback<number>((resume) => {
-    const server = net.createServer()
-    server.once("error", () => resume(freePort))
-    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(port))))
-  })
-})
-
 // The shell outlives the tests where they are killed: its input ends with them.
 const script = `
 prometheus --config.file="$1/prometheus.yml" --storage.tsdb.path="$1/data" --web.listen-address="127.0.0.1:$2" --log.level=error &
@@ -67,9 +56,9 @@ kill -KILL $pid 2>/dev/null
 wait
 `
 
-/** Starts a Prometheus that scrapes a target (host:port) several times a second by these rules. */
+/** Starts a Prometheus that scrapes a target (host:port) every second by these rules. */
 export const serve = Effect.fnUntraced(function* (target: string, rules: string) {
-  const port = yield* freePort
+  const port = yield* Effect.promise(freePort)
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "prometheus-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
@@ -77,7 +66,7 @@ export const serve = Effect.fnUntraced(function* (target: string, rules: string)
   writeFileSync(join(folder, "rules.yml"), rules)
   writeFileSync(
     join(folder, "prometheus.yml"),
-    `global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms }
+    `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 200ms }
 rule_files: [rules.yml]
 scrape_configs: [{ job_name: demo, static_configs: [{ targets: ["${target}"] }] }]
 `
@@ -88,6 +77,7 @@ scrape_configs: [{ job_name: demo, static_configs: [{ targets: ["${target}"] }] 
     ),
     (shell) =>
       Effect.callback<void>((resume) => {
+        if (shell.exitCode !== null) return resume(Effect.void)
         shell.on("exit", () => resume(Effect.void))
         shell.stdin.end()
       })

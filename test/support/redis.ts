@@ -13,13 +13,13 @@
  *   server, or none to be started.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { randomInt } from "node:crypto"
 import { once } from "node:events"
 import * as net from "node:net"
 import { NodeRedis } from "@effect/platform-node"
 import { Data, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import type { Redis } from "effect/persistence"
+import { freePort } from "./port.ts"
 import { orSkip } from "./skip.ts"
 
 const externalUrl = process.env["REDIS_URL"]
@@ -63,21 +63,6 @@ wait
 rm -rf "$dir"
 `
 
-// Below those that systems give to connections: one of them would take the port
-// of a server that is stopped, and a client could even connect to itself.
-const freePort = async (): Promise<number> => {
-  const port = randomInt(10_000, 30_000)
-  const server = net.createServer().listen(port, "127.0.0.1")
-  try {
-    await once(server, "listening")
-  } catch {
-    return freePort()
-  }
-  server.close()
-  await once(server, "close")
-  return port
-}
-
 const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = net.connect(port, "127.0.0.1", () => socket.write("PING\r\n"))
@@ -100,7 +85,7 @@ const launch = async (port: number) => {
     shell.stdin.end()
     await closed
   }
-  const until = Date.now() + 10_000
+  const until = Date.now() + 30_000
   while (!(await answers(port))) {
     if (Date.now() > until) {
       await end()

@@ -1,0 +1,184 @@
+/**
+ * Series of this package's metrics in a registry of Effect's `Metric`.
+ *
+ * **Details**
+ *
+ * - A series that is registered is read when an exporter asks. Nobody updates it.
+ * - Where two sources have the same series, such as two breakers of one name, the
+ *   later one is shown. The earlier one is shown again when that has ended.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
+import * as Metric from "effect/Metric"
+import type { Histogram } from "./TelemetryHistogram.ts"
+import type { Definition } from "./TelemetryMetrics.ts"
+import { Shares, type Share } from "./TelemetryShares.ts"
+
+/**
+ * Attributes of a series.
+ */
+export type Attributes = Metric.Metric.AttributeSet
+
+/**
+ * Function that ends something, to be called once.
+ */
+export type End = () => void
+
+/**
+ * Joins functions that end something.
+ */
+export const ends =
+  (all: ReadonlyArray<End>): End =>
+  () =>
+    all.forEach((end) => end())
+
+/**
+ * Counter that goes up where something happens.
+ */
+export interface Events {
+  /** Counts one, with the attributes of the fiber that runs. */
+  readonly count: () => void
+  readonly end: End
+}
+
+/**
+ * Returns what an effect gives without waiting, if it does.
+ */
+export const now = <A>(effect: Effect.Effect<A>): A | undefined => {
+  const exit = Effect.runSyncExit(effect)
+  return Exit.isSuccess(exit) ? exit.value : undefined
+}
+
+/**
+ * Series of one registry of metrics, with the attributes of one context.
+ */
+export class Series {
+  private readonly registry: Metric.MetricRegistry
+  private readonly attributes: Attributes
+  private readonly context: Context.Context<never>
+  private readonly shown = new Map<string, Shown>()
+
+  constructor(registry: Metric.MetricRegistry, attributes: Attributes) {
+    this.registry = registry
+    this.attributes = attributes
+    this.context = this.within(attributes)
+  }
+
+  counter(definition: Definition, attributes: Attributes, read: () => number): End {
+    return this.register(counter(definition, attributes), () => ({ count: read(), incremental: true }))
+  }
+
+  gauge(definition: Definition, attributes: Attributes, read: () => number): End {
+    const metric = Metric.gauge(definition.name, {
+      description: definition.description,
+      attributes: withUnit(definition, attributes)
+    })
+    return this.register(metric, () => ({ value: read() }))
+  }
+
+  /** Registers one series for each value, of which one is 1. */
+  oneOf(
+    definition: Definition,
+    attributes: Attributes,
+    name: string,
+    values: ReadonlyArray<string>,
+    read: () => string
+  ): End {
+    return ends(
+      values.map((value) => this.gauge(definition, { ...attributes, [name]: value }, () => (read() === value ? 1 : 0)))
+    )
+  }
+
+  histogram(definition: Definition, attributes: Attributes, histogram: Histogram): End {
+    const metric = Metric.histogram(definition.name, {
+      description: definition.description,
+      attributes: withUnit(definition, attributes),
+      boundaries: histogram.buckets
+    })
+    return this.register(metric, () => histogram.state)
+  }
+
+  events(definition: Definition, attributes: Attributes = {}): Events {
+    const metric = counter(definition, attributes)
+    const contexts = new Map([[textOf(this.attributes), this.context]])
+    let [last, context] = [this.attributes, this.context]
+    metric.updateUnsafe(0, context)
+    return {
+      count: () => {
+        const own = Fiber.getCurrent()?.getRef(Metric.CurrentMetricAttributes) ?? this.attributes
+        if (own !== last) {
+          const all = { ...this.attributes, ...own }
+          const text = textOf(all)
+          context = contexts.get(text) ?? this.within(all)
+          contexts.set(text, context)
+          last = own
+        }
+        metric.updateUnsafe(1, context)
+      },
+      end: () => contexts.forEach((each) => Metric.removeUnsafe(metric, each))
+    }
+  }
+
+  private register<Input, State>(metric: Metric.Metric<Input, State>, read: () => State): End {
+    const text = `${metric.id} ${textOf(metric.attributes ?? {})}`
+    let shown = this.shown.get(text)
+    if (shown === undefined) {
+      const reads: Array<() => unknown> = []
+      // Whoever shows a series of this name shows a state of this type.
+      const get = () => reads.at(-1)?.() as State
+      const { remove } = Metric.registerUnsafe(metric, this.context, { get, update: constVoid, modify: constVoid })
+      this.shown.set(text, (shown = { reads, remove }))
+    }
+    const { reads, remove } = shown
+    reads.push(read)
+    return () => {
+      reads.splice(reads.indexOf(read), 1)
+      if (reads.length > 0) return
+      this.shown.delete(text)
+      remove()
+    }
+  }
+
+  private within(attributes: Attributes): Context.Context<never> {
+    return Context.make(Metric.MetricRegistry, this.registry).pipe(
+      Context.add(Metric.CurrentMetricAttributes, attributes)
+    )
+  }
+}
+
+interface Shown {
+  /** Who shows the series. The last one is read. */
+  readonly reads: Array<() => unknown>
+  readonly remove: End
+}
+
+const shares = /* @__PURE__ */ new Shares<Series>()
+
+/**
+ * Returns the series of the registry and the attributes of a context: the same
+ * ones to all who ask.
+ */
+export const of = (context: Context.Context<never>): Share<Series> => {
+  const registry = Context.get(context, Metric.MetricRegistry)
+  const attributes = Context.get(context, Metric.CurrentMetricAttributes)
+  return shares.take(registry, textOf(attributes), () => ({
+    value: new Series(registry, attributes),
+    release: constVoid
+  }))
+}
+
+const counter = (definition: Definition, attributes: Attributes): Metric.Counter<number> =>
+  Metric.counter(definition.name, {
+    description: definition.description,
+    incremental: true,
+    attributes: withUnit(definition, attributes)
+  })
+
+// Effect's exporters take the unit from this attribute.
+const withUnit = ({ unit }: Definition, attributes: Attributes): Attributes => ({ ...attributes, unit })
+
+const textOf = (attributes: Attributes): string =>
+  JSON.stringify(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)))

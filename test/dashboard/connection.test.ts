@@ -1,0 +1,76 @@
+import { afterEach, assert, beforeEach, describe, it, vi } from "@effect/vitest"
+import type * as Connection from "../../dashboard/connection.ts"
+
+/** Streams that were opened, by what writes to them. */
+let streams: Array<(text: string) => void>
+let statuses: Array<string>
+let opened: Connection.Connection | undefined
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  streams = []
+  statuses = []
+  vi.stubGlobal("location", { pathname: "/resilience" })
+  vi.stubGlobal("window", new EventTarget())
+  vi.stubGlobal("document", Object.assign(new EventTarget(), { hidden: false }))
+  vi.stubGlobal("fetch", (_: string, { signal }: { readonly signal: AbortSignal }) => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        streams.push((text) => controller.enqueue(new TextEncoder().encode(text)))
+        signal.addEventListener("abort", () => controller.error(signal.reason))
+      }
+    })
+    return Promise.resolve(new Response(body))
+  })
+})
+
+afterEach(() => {
+  opened?.close()
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
+
+const connect = async (heartbeatMillis: number) => {
+  // It reads the address of the page as it is loaded.
+  const { connect } = await import("../../dashboard/connection.ts")
+  opened = connect({
+    token: undefined,
+    heartbeatMillis,
+    onEvent: () => undefined,
+    onHeard: () => undefined,
+    onStatus: ({ _tag }) => statuses.push(_tag)
+  })
+  await vi.advanceTimersByTimeAsync(0)
+}
+
+const alive = (everyMillis: number) => `event: alive\ndata: ${JSON.stringify({ at: 0, everyMillis })}\n\n`
+
+describe("a stream", () => {
+  it("without a sign of life is lost after two heartbeats and five seconds", async () => {
+    await connect(15_000)
+    await vi.advanceTimersByTimeAsync(34_999)
+    assert.deepStrictEqual(statuses, ["Connecting"])
+    await vi.advanceTimersByTimeAsync(1)
+    assert.deepStrictEqual(statuses, ["Connecting", "Lost"])
+    await vi.advanceTimersByTimeAsync(1000)
+    assert.strictEqual(streams.length, 2)
+  })
+
+  it("may be silent for as long as its own signs of life say, whatever the page was loaded with", async () => {
+    await connect(15_000)
+    streams[0]?.(alive(60_000))
+    await vi.advanceTimersByTimeAsync(124_999)
+    assert.deepStrictEqual(statuses, ["Connecting", "Live"])
+    streams[0]?.(alive(1000))
+    await vi.advanceTimersByTimeAsync(6999)
+    assert.deepStrictEqual(statuses, ["Connecting", "Live"])
+    await vi.advanceTimersByTimeAsync(1)
+    assert.deepStrictEqual(statuses, ["Connecting", "Live", "Lost"])
+  })
+
+  it("whose signs of life are months apart is not lost at once", async () => {
+    await connect(10_000_000_000)
+    await vi.advanceTimersByTimeAsync(1000)
+    assert.deepStrictEqual(statuses, ["Connecting"])
+  })
+})
