@@ -79,6 +79,6 @@ export const answer = (listener: RequestListener) =>
 /** Waits until a condition holds, for at most ten seconds. */
 export const eventually = <R>(what: string, holds: Effect.Effect<boolean, never, R>) =>
   Effect.flatMap(holds, (held) => (held ? Effect.void : Effect.fail(what))).pipe(
-    Effect.retry({ times: 500, schedule: Schedule.spaced("20 millis") }),
+    Effect.retry({ times: 1500, schedule: Schedule.spaced("20 millis") }),
     Effect.orDie
   )

@@ -122,6 +122,6 @@ export const open = (port: number, path = "/resilience/events") =>
 /** Waits until a condition holds, for at most ten seconds. */
 export const eventually = (what: string, holds: () => boolean) =>
   Effect.suspend(() => (holds() ? Effect.void : Effect.fail(what))).pipe(
-    Effect.retry({ times: 500, schedule: Schedule.spaced("20 millis") }),
+    Effect.retry({ times: 1500, schedule: Schedule.spaced("20 millis") }),
     Effect.orDie
   )
