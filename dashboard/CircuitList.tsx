@@ -103,14 +103,16 @@ export const CircuitList = ({
       <ul ref={list} class="circuits" onKeyDown={moveFocus}>
         {shown.map((circuit) => {
           const id = Model.idOf(circuit)
+          const calls = activity.get(id)
           return (
             <Row
               key={id}
               id={id}
               circuit={circuit}
-              activity={activity.get(id)}
+              activity={calls}
               periodMillis={periodMillis}
-              ratedPeriods={ratedPeriods}
+              // The rates of a circuit without calls are 0 by any number of periods, so it need not be drawn again.
+              ratedPeriods={calls === undefined ? 1 : ratedPeriods}
               note={note(circuit, now)}
               next={next(circuit, now)}
               onOpen={onOpen}
