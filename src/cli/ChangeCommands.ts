@@ -131,7 +131,11 @@ const end = (
 ) =>
   Command.make(
     action,
-    { name: StatusCommand.name, reason: reason("Why, for the log of a control plane (only there, and needed)"), by },
+    {
+      name: StatusCommand.name,
+      reason: reason("Why, for the log of a control plane (needed there, not kept by a store)"),
+      by
+    },
     (asked) => change(action, { ...asked, forMillis: Option.none() })
   ).pipe(Command.withDescription(description), Command.withExamples([example]))
 

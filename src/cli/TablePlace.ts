@@ -1,11 +1,11 @@
 /**
  * Table of circuits as a place where circuits are.
  */
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as CircuitState from "../CircuitState.ts"
 import * as CircuitTable from "../CircuitTable.ts"
-import * as Failure from "./Failure.ts"
 import * as Fleet from "./Fleet.ts"
 import type * as Place from "./Place.ts"
 import * as Print from "./Print.ts"
@@ -47,12 +47,10 @@ export const make = ({ explain, table }: Store.Opened, namespace: string): Place
     }),
     change: (order) => {
       const { action, by, reason } = order
-      if (reason !== undefined && (action === "release" || action === "reset")) {
-        return Effect.fail(
-          Failure.usage(`--reason is for control planes, which log it: a table keeps no reason of a ${action}`)
-        )
-      }
-      return Effect.succeed((circuit) =>
+      // One line of a runbook is for control planes too, which want a reason.
+      const isLost = reason !== undefined && (action === "release" || action === "reset")
+      const said = isLost ? Console.error(`resilience: a store keeps no reason of a ${action}`) : Effect.void
+      return Effect.as(said, (circuit: Fleet.Circuit) =>
         CircuitTable.update(table, circuit.circuit, by, (state, now) => [step(order, state, now), now]).pipe(
           Effect.map(({ after, answer: now, before }) => {
             const changed = after !== before

@@ -8,6 +8,7 @@ import type { ServerResponse } from "node:http"
 import { createServer as listen } from "node:net"
 import type { AddressInfo, Server } from "node:net"
 import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as CircuitState from "../../src/CircuitState.ts"
 import * as TripPolicy from "../../src/TripPolicy.ts"
 import * as Fleet from "../../src/cli/Fleet.ts"
 import { answer, env, eventually, serve, token } from "./control.ts"
@@ -234,14 +235,15 @@ describe("changes", () => {
   }
 
   for (const command of ["release", "reset"]) {
-    it.effect(`${command} takes no reason for a table, which would not keep it`, () =>
+    it.effect(`${command} takes a reason for a store too, and says that it is not kept`, () =>
       Effect.gen(function* () {
         const fleet = Support.world()
-        yield* Support.put(fleet, "payments", Support.open)
-        const before = new Map(fleet.memory.rows)
-        const { code, err } = yield* Support.run(fleet, [command, "payments", ...why])
-        assert.deepStrictEqual([code, fleet.memory.rows], [2, before])
-        assert.include(err, "--reason is for control planes")
+        yield* Support.put(fleet, "payments", CircuitState.hold(CircuitState.initial, { as: "HeldOpen" }, 1))
+        const { code, err, out } = yield* Support.run(fleet, [command, "payments", ...why])
+        assert.deepStrictEqual([code, err], [0, `resilience: a store keeps no reason of a ${command}`])
+        assert.include(out, "HELD OPEN -> CLOSED")
+        const silent = yield* Support.run(fleet, [command, "payments"])
+        assert.deepStrictEqual([silent.code, silent.err], [0, ""])
       })
     )
   }
