@@ -99,8 +99,7 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
   const before = cell.current
   const entry = CircuitTable.decode(row.data)
   // What the process came to alone is over, and so are its generations. Nothing was admitted by one that is open.
-  const isOpen = before._tag === "Open" && entry?.state._tag === "Open"
-  const isOver = replica.dirty && !isOwn(replica, entry) && !isOpen
+  const isOver = replica.dirty && !isOwn(replica, entry) && before._tag !== "Open"
   // Who looks at changes tells two states apart by their generations.
   const isOther = entry !== undefined && entry.state._tag !== before._tag
   const floor = isOver || isOther ? before.generation + 1 : before.generation
