@@ -99,7 +99,7 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
   const before = cell.current
   const entry = CircuitTable.decode(row.data)
   // What the process came to alone is over, and so are its generations. Nothing was admitted by one that is open.
-  const isOver = replica.dirty && !isOwn(replica, entry) && before._tag !== "Open"
+  const isOver = replica.dirty && before._tag !== "Open"
   // Who looks at changes tells two states apart by their generations.
   const isOther = entry !== undefined && entry.state._tag !== before._tag
   const floor = isOver || isOther ? before.generation + 1 : before.generation
@@ -117,10 +117,6 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
   cell.current = after
   return { before, after, isReadable: entry !== undefined }
 }
-
-/** Whether a row is the last write, whose reply was lost. */
-const isOwn = ({ writing }: Replica, entry: CircuitTable.Entry | undefined): boolean =>
-  entry !== undefined && entry.operation === writing
 
 /**
  * Returns whether a row was lost, and made again by a process that knew less of
@@ -159,7 +155,8 @@ export const prevails = (replica: Replica, row: CircuitTable.Row | undefined, no
   if (row === undefined || row.version === replica.version) return true
   const mine = replica.cell.current
   const entry = CircuitTable.decode(row.data)
-  if (entry === undefined || isOwn(replica, entry)) return true
+  // What the last write made, whose reply was lost, is the view as it was.
+  if (entry === undefined || entry.operation === replica.writing) return true
   if (!CircuitView.keepsMine(mine, CircuitView.shift(entry.state, -offset, 0), now)) return false
   replica.generations = Math.min(replica.generations, mine.generation - entry.state.generation - 1)
   return true
@@ -167,7 +164,7 @@ export const prevails = (replica: Replica, row: CircuitTable.Row | undefined, no
 
 /**
  * Returns what to write so that a state is the row's, and notes that it is being
- * written. `by` is the process, and `session` tells two of one name apart.
+ * written. `by` is the process, and `session` is the replica's alone.
  */
 export const draft = (
   replica: Replica,

@@ -94,6 +94,8 @@ const sweepLimit = 100
 interface Replica extends CircuitReplica.Replica {
   /** Held by the operation that will write the view. */
   readonly lock: Semaphore.Semaphore
+  /** Tells its writes from those of all others, of this process or another. */
+  readonly session: string
 }
 
 /**
@@ -168,6 +170,7 @@ const begin = (
     const wake = yield* Queue.sliding<void>(1)
     const replicas = new Map<string, Set<Replica>>()
     const known = new WeakMap<CircuitStore.Cell, Replica>()
+    let made = 0
     const unread = new Set<Replica>()
     const unsaid = new Set<Replica>()
     /** What is added to the process's clock to get the table's. */
@@ -186,7 +189,7 @@ const begin = (
     const replicaOf = (cell: CircuitStore.Cell): Replica => {
       let replica = known.get(cell)
       if (replica === undefined) {
-        replica = { ...CircuitReplica.make(cell), lock: Semaphore.makeUnsafe(1) }
+        replica = { ...CircuitReplica.make(cell), lock: Semaphore.makeUnsafe(1), session: `${session}-${made++}` }
         known.set(cell, replica)
       }
       return replica
@@ -340,7 +343,7 @@ const begin = (
     ): Effect.Effect<boolean, CircuitTable.TableError> =>
       Effect.suspend(() => {
         const { writing } = replica
-        const draft = CircuitReplica.draft(replica, after, { by: instance, session, offset })
+        const draft = CircuitReplica.draft(replica, after, { by: instance, session: replica.session, offset })
         return Effect.map(ask(table.write(draft, row?.version ?? 0), left), (version) => {
           if (version === undefined) {
             // This one was not done, and nobody knows of one before it.

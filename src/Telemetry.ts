@@ -23,8 +23,9 @@
  *   series.
  * - Two breakers of one name in two registries of one process are one series,
  *   which shows the later of both, and the earlier when that has left.
- * - Two layers over one registry of metrics share their series, and what happens
- *   is one event of the span. `buckets` and limits are those of the first.
+ * - Two layers over one registry of metrics share their series where they have the
+ *   same attributes, and what happens is one event of the span. `buckets` and
+ *   limits are those of the first.
  * - Latency is measured in whole milliseconds of the wall clock.
  *
  * **Example** (Serving metrics to Prometheus)

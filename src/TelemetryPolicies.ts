@@ -17,6 +17,7 @@ const shares = /* @__PURE__ */ new Shares<Observer.Observer>()
 
 const begin = (series: Series, maxValues: number): Share<Observer.Observer> => {
   const began: Array<End> = []
+  let isOver = false
   const events = (definition: Definition, attributes?: Attributes): Events => {
     const made = series.events(definition, attributes)
     began.push(made.end)
@@ -32,16 +33,25 @@ const begin = (series: Series, maxValues: number): Share<Observer.Observer> => {
   const timedOut = each(definitions.timeouts, "operation")
   const served = each(definitions.served, "source")
   const allFailed = events(definitions.allFailed)
+  // A call may go on after the end, and must not begin a series then.
+  const counted =
+    <Args extends ReadonlyArray<unknown>>(find: (...args: Args) => Events) =>
+    (...args: Args): void => {
+      if (!isOver) find(...args).count()
+    }
   return {
     value: {
-      attemptFailed: failedAttempts.count,
-      retried: retries.count,
-      exhausted: (_attempts, why) => exhausted(why).count(),
-      timedOut: (operation = "unnamed") => timedOut(operation).count(),
-      served: (source) => served(source).count(),
-      allFailed: allFailed.count
+      attemptFailed: counted(() => failedAttempts),
+      retried: counted(() => retries),
+      exhausted: counted((_attempts: number, why: string) => exhausted(why)),
+      timedOut: counted((operation = "unnamed") => timedOut(operation)),
+      served: counted(served),
+      allFailed: counted(() => allFailed)
     },
-    release: () => ends(began)()
+    release: () => {
+      isOver = true
+      ends(began)()
+    }
   }
 }
 

@@ -103,23 +103,35 @@ export class Series {
 
   events(definition: Definition, attributes: Attributes = {}): Events {
     const metric = counter(definition, attributes)
-    const contexts = new Map([[textOf(this.attributes), this.context]])
-    let [last, context] = [this.attributes, this.context]
-    metric.updateUnsafe(0, context)
+    const begun = new Map<string, Share<Context.Context<never>>>()
+    const begin = (all: Attributes): Context.Context<never> => {
+      const text = textOf(all)
+      let share = begun.get(text)
+      if (share === undefined) begun.set(text, (share = this.counting(metric, all)))
+      return share.value
+    }
+    let [last, context] = [this.attributes, begin(this.attributes)]
     return {
       count: () => {
         const own = Fiber.getCurrent()?.getRef(Metric.CurrentMetricAttributes) ?? this.attributes
         if (own !== last) {
-          const all = { ...this.attributes, ...own }
-          const text = textOf(all)
-          context = contexts.get(text) ?? this.within(all)
-          contexts.set(text, context)
+          context = begin({ ...this.attributes, ...own })
           last = own
         }
         metric.updateUnsafe(1, context)
       },
-      end: () => contexts.forEach((each) => Metric.removeUnsafe(metric, each))
+      end: () => begun.forEach(({ release }) => release())
     }
+  }
+
+  // Calls may bring the attributes that another layer has: one counter then, until nobody counts with it.
+  private counting(metric: Metric.Counter<number>, attributes: Attributes): Share<Context.Context<never>> {
+    const text = `${metric.id} ${textOf({ ...metric.attributes, ...attributes })}`
+    return counters.take(this.registry, text, () => {
+      const context = this.within(attributes)
+      metric.updateUnsafe(0, context)
+      return { value: context, release: () => Metric.removeUnsafe(metric, context) }
+    })
   }
 
   private register<Input, State>(metric: Metric.Metric<Input, State>, read: () => State): End {
@@ -156,6 +168,7 @@ interface Shown {
 }
 
 const shares = /* @__PURE__ */ new Shares<Series>()
+const counters = /* @__PURE__ */ new Shares<Context.Context<never>>()
 
 /**
  * Returns the series of the registry and the attributes of a context: the same

@@ -111,7 +111,6 @@ describe("adopt", () => {
     assert.deepStrictEqual(generation(closed(3), {}, closed(1, 9)), [3, 2])
     assert.deepStrictEqual(generation(closed(3), { generations: 4 }, closed(1, 9)), [5, 4])
     assert.deepStrictEqual(generation(closed(3), { dirty: true }, closed(1, 9)), [4, 3])
-    assert.deepStrictEqual(generation(closed(3), { dirty: true, writing: "theirs" }, closed(1, 9)), [3, 2])
     // Nothing was admitted by a generation that is open.
     assert.deepStrictEqual(generation(open(3, 1), { dirty: true }, open(1, 9)), [3, 2])
     assert.deepStrictEqual(generation(open(3, 1), { dirty: true }, closed(1, 9)), [4, 3])

@@ -727,6 +727,38 @@ describe("Telemetry of several layers", () => {
     }).pipe(Effect.provide(registry()))
   )
 
+  it.effect("a call that goes on after the end begins no series", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Telemetry.layer(), scope)
+      yield* Scope.close(scope, Exit.void)
+      yield* retry.pipe(Effect.provide(context))
+      yield* Effect.fail("down").pipe(
+        Fallback.orElseSucceed(() => 1, { source: "cache" }),
+        Effect.provide(context)
+      )
+      assert.deepStrictEqual(yield* read, {})
+    }).pipe(alone)
+  )
+
+  it.effect("calls with the attributes of another layer are counted on when that one ends", () =>
+    Effect.gen(function* () {
+      const attributes = Effect.provideService(Metric.CurrentMetricAttributes, { region: "eu" })
+      const scopes = { own: yield* Scope.make(), other: yield* Scope.make() }
+      const context = yield* Layer.buildWithScope(Telemetry.layer(), scopes.own)
+      yield* attributes(Layer.buildWithScope(Telemetry.layer(), scopes.other))
+      const call = retry.pipe(Effect.provide(context), attributes)
+      const retries = Effect.map(read, (series) => series["retry.retries{region=eu}"])
+      yield* call
+      yield* Scope.close(scopes.other, Exit.void)
+      assert.strictEqual(yield* retries, 1)
+      yield* call
+      assert.strictEqual(yield* retries, 2)
+      yield* Scope.close(scopes.own, Exit.void)
+      assert.deepStrictEqual(yield* read, {})
+    }).pipe(alone)
+  )
+
   it.effect("an observer that the layer finds goes on to be told", () =>
     Effect.gen(function* () {
       const told: Array<string> = []

@@ -44,9 +44,8 @@ export const watch = (
 
   const follow = Effect.gen(function* () {
     const sight = new ControlListing.Sight()
-    const opened = yield* uptime
+    let heardAt = yield* uptime
     const events = yield* Effect.timeout(client.circuits.events(), beginTimeout)
-    let heardAt = opened
     let silentFor = silence
     let begun = false
     let news = false
