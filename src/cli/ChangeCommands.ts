@@ -133,7 +133,7 @@ const end = (
     action,
     {
       name: StatusCommand.name,
-      reason: reason("Why, for the log of a control plane (needed there, not kept by a store)"),
+      reason: reason("Why (needed for a control plane, a store keeps none)"),
       by
     },
     (asked) => change(action, { ...asked, forMillis: Option.none() })
