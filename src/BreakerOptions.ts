@@ -145,8 +145,8 @@ export const resolve = (options: Options = {}): Settings => {
       maxOpenFor,
       halfOpen: { probes, successes: count === of ? count : { count, of }, leaseFor, pace },
       outcomes: classify === undefined ? { failureIf, ignore, retryAfter } : { classify },
-      dryRun: flag("dryRun", options.dryRun ?? defaults.dryRun),
-      log: flag("log", options.log ?? defaults.log),
+      dryRun: Rules.boolean(module, "dryRun", options.dryRun ?? defaults.dryRun),
+      log: Rules.boolean(module, "log", options.log ?? defaults.log),
       keys: {
         max: Rules.count(module, "keys.max", options.keys?.max ?? defaults.keys.max),
         idleFor: Rules.millis(module, "keys.idleFor", options.keys?.idleFor ?? defaults.keys.idleFor)
@@ -157,9 +157,6 @@ export const resolve = (options: Options = {}): Settings => {
     openMillis: typeof opens === "number" ? () => opens : delays(opens)
   }
 }
-
-const flag = (field: string, value: boolean): boolean =>
-  typeof value === "boolean" ? value : Rules.reject(module, field, value, "true or false")
 
 const resolveHalfOpen = (options: HalfOpenOptions = {}): CircuitState.Config => ({
   probes: Rules.count(module, "halfOpen.probes", options.probes ?? defaults.halfOpen.probes),

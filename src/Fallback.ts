@@ -250,7 +250,7 @@ export class FallbackExhaustedError<out E> extends Data.TaggedError("FallbackExh
 export const resolve = (options: Options | IfOptions<unknown> | DefectOptions = {}): Settings => {
   const settings = {
     if: choice(options.if),
-    defects: boolean("defects", options.defects ?? defaults.defects),
+    defects: Rules.boolean("Fallback", "defects", options.defects ?? defaults.defects),
     source: Rules.name("Fallback", "source", options.source ?? defaults.source)
   }
   if (settings.defects && settings.if !== "all") Rules.reject("Fallback", "if", options.if, "absent beside `defects`")
@@ -286,7 +286,7 @@ export const resolveChain = (
     sources: names,
     default: hasDefault,
     if: choice(options.if),
-    defects: boolean("defects", options.defects ?? defaults.defects)
+    defects: Rules.boolean("Fallback", "defects", options.defects ?? defaults.defects)
   }
 }
 
@@ -718,6 +718,3 @@ const choice = (given: unknown): Choice => {
 const checkFunction = (field: string, f: unknown, rule = "a function"): void => {
   if (typeof f !== "function") Rules.reject("Fallback", field, f, rule)
 }
-
-const boolean = (field: string, value: boolean): boolean =>
-  typeof value === "boolean" ? value : Rules.reject("Fallback", field, value, "true or false")

@@ -93,6 +93,12 @@ export const name = (module: string, field: string, value: string): string =>
   typeof value === "string" && value.trim() !== "" ? value : reject(module, field, value, "a non-empty string")
 
 /**
+ * Returns `value` if it is true or false, and throws otherwise.
+ */
+export const boolean = (module: string, field: string, value: boolean): boolean =>
+  typeof value === "boolean" ? value : reject(module, field, value, "true or false")
+
+/**
  * Returns the milliseconds of a duration, and throws if it cannot be parsed,
  * is infinite or is below the minimum.
  *

@@ -471,7 +471,7 @@ function resolve(given: unknown, kind: Kind = "retry"): Plan {
     Rules.reject("Retry", "maxAttempts", maxAttempts, "an integer >= 1, or Infinity together with maxElapsed")
   }
   if (!Schedule.isSchedule(backoff)) Rules.reject("Retry", "backoff", backoff, "a Schedule")
-  if (typeof retryRefusals !== "boolean") Rules.reject("Retry", "retryRefusals", retryRefusals, "true or false")
+  Rules.boolean("Retry", "retryRefusals", retryRefusals)
   const tags = tagsOf(options.while)
   return {
     maxAttempts,

@@ -56,9 +56,9 @@ export const resolve = (options: Options = {}): Settings => {
   if (buckets.length === 0) Rules.reject("Telemetry", "buckets", buckets, "at least one number")
   buckets.forEach((bound, i) => Rules.above("Telemetry", `buckets.${i}`, bound, buckets[i - 1] ?? 0))
   return {
-    latency: boolean("latency", options.latency ?? defaults.latency),
+    latency: Rules.boolean("Telemetry", "latency", options.latency ?? defaults.latency),
     buckets,
-    spans: boolean("spans", options.spans ?? defaults.spans),
+    spans: Rules.boolean("Telemetry", "spans", options.spans ?? defaults.spans),
     keys: new Map(
       Object.entries<number>(options.keys ?? defaults.keys).map(([name, most]) => [
         name,
@@ -68,6 +68,3 @@ export const resolve = (options: Options = {}): Settings => {
     maxValues: Rules.count("Telemetry", "maxValues", options.maxValues ?? defaults.maxValues)
   }
 }
-
-const boolean = (field: string, value: boolean): boolean =>
-  typeof value === "boolean" ? value : Rules.reject("Telemetry", field, value, "true or false")

@@ -12,7 +12,7 @@ import * as CircuitState from "../../src/CircuitState.ts"
 import * as TripPolicy from "../../src/TripPolicy.ts"
 import * as Fleet from "../../src/cli/Fleet.ts"
 import { answer, env, eventually, serve, token } from "./control.ts"
-import { cli } from "./process.ts"
+import { cli, interruptAt } from "./process.ts"
 import * as Support from "./support.ts"
 
 const decode = <T, E>(schema: Schema.Codec<T, E>, text: string): T =>
@@ -813,16 +813,10 @@ describe("the program", () => {
         const watched = yield* Effect.promise(() =>
           cli(["watch", "search", "--json"], {
             env: variables,
-            onStart: (child, out) => {
-              let asked = false
-              child.stdout!.on("data", () => {
-                if (out().includes("HELD_OPEN")) child.kill("SIGINT")
-                else if (!asked) {
-                  asked = true
-                  void cli(["hold-open", "search", "--by", "ada", ...why], { env: variables })
-                }
-              })
-            }
+            onStart: interruptAt(
+              "HELD_OPEN",
+              () => void cli(["hold-open", "search", "--by", "ada", ...why], { env: variables })
+            )
           })
         )
         assert.deepStrictEqual([watched.code, watched.err], [130, ""])

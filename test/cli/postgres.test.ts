@@ -11,7 +11,7 @@ import * as CircuitTable from "../../src/CircuitTable.ts"
 import * as CircuitTableSql from "../../src/CircuitTableSql.ts"
 import * as Fleet from "../../src/cli/Fleet.ts"
 import * as Postgres from "../support/postgres.ts"
-import { cli } from "./process.ts"
+import { cli, interruptAt } from "./process.ts"
 import type { Options, Ran } from "./process.ts"
 import { open } from "./support.ts"
 
@@ -165,16 +165,10 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
       yield* put(url, "payments")
       const ran = yield* run(url, ["watch"], {
         env: { RESILIENCE_DATABASE_URL: url },
-        onStart: (child, out) => {
-          let asked = false
-          child.stdout!.on("data", () => {
-            if (out().includes("HELD CLOSED")) child.kill("SIGINT")
-            else if (!asked) {
-              asked = true
-              void cli(["hold-closed", "payments", "--by", "ada"], { env: { RESILIENCE_DATABASE_URL: url } })
-            }
-          })
-        }
+        onStart: interruptAt(
+          "HELD CLOSED",
+          () => void cli(["hold-closed", "payments", "--by", "ada"], { env: { RESILIENCE_DATABASE_URL: url } })
+        )
       })
       const [first, second, ...rest] = ran.out.split("\n")
       assert.match(first!, /^\d{4}-\S+Z payments OPEN, 5 failures, next probe in [\dhms ]+, .*changed by web-1$/)

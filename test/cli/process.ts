@@ -50,3 +50,13 @@ export const cli = (args: ReadonlyArray<string>, options: Options = {}): Promise
     child.on("close", (code) => resolve({ code, out: out.trimEnd(), err: err.trimEnd() }))
     options.onStart?.(child, () => out)
   })
+
+/** Does `first` once a process said something, and interrupts the process once it said `text`. */
+export const interruptAt =
+  (text: string, first: () => void): NonNullable<Options["onStart"]> =>
+  (child, out) => {
+    child.stdout?.once("data", first)
+    child.stdout?.on("data", () => {
+      if (out().includes(text)) child.kill("SIGINT")
+    })
+  }

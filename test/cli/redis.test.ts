@@ -9,7 +9,7 @@ import * as CircuitTable from "../../src/CircuitTable.ts"
 import * as CircuitTableRedis from "../../src/CircuitTableRedis.ts"
 import * as Fleet from "../../src/cli/Fleet.ts"
 import * as RedisServer from "../support/redis.ts"
-import { cli } from "./process.ts"
+import { cli, interruptAt } from "./process.ts"
 import { open } from "./support.ts"
 
 const decode = <T, E>(schema: Schema.Codec<T, E>, text: string): T =>
@@ -65,16 +65,10 @@ RedisServer.describeServer("resilience, on Redis", () => {
       const ran = yield* Effect.promise(() =>
         cli(["watch", "--json"], {
           env: { RESILIENCE_DATABASE_URL: url },
-          onStart: (child, out) => {
-            let asked = false
-            child.stdout!.on("data", () => {
-              if (out().includes("HELD_OPEN")) child.kill("SIGINT")
-              else if (!asked) {
-                asked = true
-                void cli(["hold-open", "payments"], { env: { RESILIENCE_DATABASE_URL: url } })
-              }
-            })
-          }
+          onStart: interruptAt(
+            "HELD_OPEN",
+            () => void cli(["hold-open", "payments"], { env: { RESILIENCE_DATABASE_URL: url } })
+          )
         })
       )
       assert.deepStrictEqual(

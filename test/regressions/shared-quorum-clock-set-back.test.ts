@@ -3,10 +3,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
 import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
 import * as MemoryTable from "../support/memory-table.ts"
+import * as SharedClient from "../support/shared-client.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 5000, paceMillis: 100 }
 const hour = 3_600_000
@@ -29,22 +28,11 @@ describe("a clock that is set back where there is a quorum", () => {
       Effect.gen(function* () {
         const memory = MemoryTable.make()
         const processes = yield* Effect.forEach(["a", "b"], (instance) =>
-          Effect.gen(function* () {
-            const options = { instance, quorum: 2, spread: 0, log: false }
-            const store = yield* CircuitStoreShared.make(memory.table, options)
-            const cell = new CircuitHistory.Cell()
-            store.attach(cell)
-            yield* TestClock.adjust(1)
-            return { store, cell }
-          })
+          SharedClient.open(memory.table, machine, { instance, quorum: 2, timeout: 1000, pollEvery: 5000 })
         )
         for (const event of all) {
-          for (const { cell, store } of event._tag === "Trip" ? processes : processes.slice(0, 1)) {
-            yield* Effect.clockWith((clock) =>
-              store.update(cell, clock.currentTimeMillisUnsafe(), (state, now) =>
-                CircuitState.transition(state, event, now, machine)
-              )
-            )
+          for (const { apply } of event._tag === "Trip" ? processes : processes.slice(0, 1)) {
+            yield* apply(event)
             yield* TestClock.adjust(1)
           }
         }

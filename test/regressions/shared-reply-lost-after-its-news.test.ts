@@ -3,50 +3,32 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import type * as CircuitState from "../../src/CircuitState.ts"
 import * as Law from "../../src/Law.ts"
 import * as MemoryTable from "../support/memory-table.ts"
+import * as SharedClient from "../support/shared-client.ts"
 
 const machine = { probes: 2, needed: 3, of: 3, leaseMillis: 10_000, paceMillis: 100 }
-
-const open = (table: CircuitTable.CircuitTable) =>
-  Effect.gen(function* () {
-    const store = yield* CircuitStoreShared.make(table, { timeout: 100, pollEvery: 1000, spread: 0, log: false })
-    const cell = new CircuitHistory.Cell()
-    store.attach(cell)
-    yield* TestClock.adjust(10)
-    return { store, cell }
-  })
-
-const apply = ({ cell, store }: Effect.Success<ReturnType<typeof open>>, event: CircuitState.Event) =>
-  Effect.clockWith((clock) =>
-    store.update(cell, clock.currentTimeMillisUnsafe(), (state, now) =>
-      CircuitState.transition(state, event, now, machine)
-    )
-  )
 
 /** Two clients, of which the first loses a reply in a circuit that one probe of its own is in. */
 const lost = (event: CircuitState.Event, then?: CircuitState.Event) =>
   Effect.gen(function* () {
     const memory = MemoryTable.make()
     const mine = memory.client()
-    const client = yield* open(mine.table)
-    const other = yield* open(memory.client().table)
-    yield* apply(client, { _tag: "Trip", generation: 0, openMillis: 1000, reason: "down" })
+    const client = yield* SharedClient.open(mine.table, machine)
+    const other = yield* SharedClient.open(memory.client().table, machine)
+    yield* client.apply({ _tag: "Trip", generation: 0, openMillis: 1000, reason: "down" })
     yield* TestClock.adjust(1000)
-    yield* apply(client, { _tag: "Admit" })
+    yield* client.apply({ _tag: "Admit" })
     mine.faults.hangsReplies = true
-    const updated = yield* Effect.forkChild(apply(client, event), { startImmediately: true })
+    const updated = yield* Effect.forkChild(client.apply(event), { startImmediately: true })
     yield* TestClock.adjust(50)
-    if (then !== undefined) yield* apply(other, then)
+    if (then !== undefined) yield* other.apply(then)
     yield* TestClock.adjust(50)
     const { answer } = yield* Fiber.join(updated)
     mine.faults.hangsReplies = false
     yield* TestClock.adjust("5 seconds")
-    const state = CircuitTable.decode(memory.rows.get("payments")!.data)!.state
+    const state = SharedClient.stateOf(memory.rows)!
     // Generations of a view that went on alone are its own.
     for (const { cell } of [client, other]) {
       assert.strictEqual(Law.text({ ...cell.current, generation: state.generation }), Law.text(state))

@@ -3,31 +3,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
 import * as CircuitState from "../../src/CircuitState.ts"
 import type * as CircuitStore from "../../src/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
 import * as CircuitTable from "../../src/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
+import * as SharedClient from "../support/shared-client.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }
 const trip = { _tag: "Trip", generation: 0, openMillis: 60_000, reason: "down" } as const
-
-const open = (table: CircuitTable.CircuitTable) =>
-  Effect.gen(function* () {
-    const store = yield* CircuitStoreShared.make(table, { timeout: 100, pollEvery: 1000, spread: 0, log: false })
-    const cell = new CircuitHistory.Cell()
-    store.attach(cell)
-    yield* TestClock.adjust(10)
-    return { store, cell }
-  })
-
-const apply = ({ cell, store }: Effect.Success<ReturnType<typeof open>>, event: CircuitState.Event) =>
-  Effect.clockWith((clock) =>
-    store.update(cell, clock.currentTimeMillisUnsafe(), (state, now) =>
-      CircuitState.transition(state, event, now, machine)
-    )
-  )
 
 /** Loses the rows, and makes one of a state that somebody else knew. */
 const makeAgain = (memory: MemoryTable.MemoryTable, step: CircuitStore.Step<unknown>) =>
@@ -42,11 +25,11 @@ describe("a row that was lost and made again by who knew less", () => {
   it.effect("does not end a hold, where it says that nothing ever happened", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()
-      const client = yield* open(memory.table)
-      yield* apply(client, { _tag: "Hold", as: "HeldOpen" })
+      const client = yield* SharedClient.open(memory.table, machine)
+      yield* client.apply({ _tag: "Hold", as: "HeldOpen" })
       yield* makeAgain(memory, () => [{ ...CircuitState.initial }, undefined])
       assert.strictEqual(client.cell.current._tag, "HeldOpen")
-      assert.strictEqual(CircuitTable.decode(memory.rows.get("payments")!.data)?.state._tag, "HeldOpen")
+      assert.strictEqual(SharedClient.stateOf(memory.rows)?._tag, "HeldOpen")
     })
   )
 
@@ -54,12 +37,12 @@ describe("a row that was lost and made again by who knew less", () => {
     Effect.gen(function* () {
       for (const earlier of [[], [trip]]) {
         const memory = MemoryTable.make()
-        const client = yield* open(memory.table)
-        for (const event of earlier) yield* apply(client, event)
-        yield* apply(client, { _tag: "Hold", as: "HeldOpen" })
+        const client = yield* SharedClient.open(memory.table, machine)
+        for (const event of earlier) yield* client.apply(event)
+        yield* client.apply({ _tag: "Hold", as: "HeldOpen" })
         yield* makeAgain(memory, (state, now) => CircuitState.transition(state, trip, now, machine))
         assert.strictEqual(client.cell.current._tag, "HeldOpen")
-        assert.strictEqual(CircuitTable.decode(memory.rows.get("payments")!.data)?.state._tag, "HeldOpen")
+        assert.strictEqual(SharedClient.stateOf(memory.rows)?._tag, "HeldOpen")
       }
     })
   )
@@ -69,10 +52,10 @@ describe("an update that went on alone after it had waited", () => {
   it.effect("is made at the time that it is by then", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()
-      const client = yield* open(memory.table)
+      const client = yield* SharedClient.open(memory.table, machine)
       memory.faults.frozen = true
       const began = client.cell.current.since
-      const reset = yield* Effect.forkChild(apply(client, { _tag: "Reset" }), { startImmediately: true })
+      const reset = yield* Effect.forkChild(client.apply({ _tag: "Reset" }), { startImmediately: true })
       const before = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
       yield* TestClock.adjust(100)
       const { after } = yield* Fiber.join(reset)

@@ -3,12 +3,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
 import * as CircuitTable from "../../src/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
+import * as SharedClient from "../support/shared-client.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }
 
@@ -17,7 +14,7 @@ describe("two replicas of one circuit in a process", () => {
     Effect.gen(function* () {
       const { table, writes } = MemoryTable.make()
       let hangs = true
-      const store = yield* CircuitStoreShared.make(
+      const called = yield* SharedClient.open(
         {
           ...table,
           write: (draft, expected) => {
@@ -26,32 +23,19 @@ describe("two replicas of one circuit in a process", () => {
             return Effect.never
           }
         },
-        { spread: 0, timeout: 100, pollEvery: 1000, log: false }
+        machine
       )
-      const [called, steered] = [new CircuitHistory.Cell(), new CircuitHistory.Cell()]
-      const apply = (cell: CircuitStore.Cell, event: CircuitState.Event, eager = false) =>
-        Effect.clockWith((clock) =>
-          store.update(
-            cell,
-            clock.currentTimeMillisUnsafe(),
-            (state, now) => CircuitState.transition(state, event, now, machine),
-            { eager }
-          )
-        ).pipe(Effect.andThen(TestClock.adjust(10)))
-      for (const cell of [called, steered]) store.attach(cell)
-      yield* TestClock.adjust(10)
+      const steered = yield* SharedClient.join(called.store, machine)
+      const pause = TestClock.adjust(10)
       // Both have moved as often as the other one now.
-      yield* apply(steered, { _tag: "Reset" })
-      yield* apply(
-        called,
-        { _tag: "Trip", generation: called.current.generation, openMillis: 60_000, reason: "down" },
-        true
-      )
-      yield* apply(steered, { _tag: "Hold", as: "HeldOpen" })
+      yield* Effect.andThen(steered.apply({ _tag: "Reset" }), pause)
+      const { generation } = called.cell.current
+      yield* called.apply({ _tag: "Trip", generation, openMillis: 60_000, reason: "down" }, { eager: true })
+      yield* Effect.andThen(pause, steered.apply({ _tag: "Hold", as: "HeldOpen" }))
       yield* TestClock.adjust("20 seconds")
       const written = writes.map(({ after }) => CircuitTable.decode(after.data)?.state._tag)
       assert.deepStrictEqual(written, ["Closed", "Closed", "HeldOpen"])
-      assert.deepStrictEqual([steered.current._tag, called.current._tag], ["HeldOpen", "HeldOpen"])
+      assert.deepStrictEqual([steered.cell.current._tag, called.cell.current._tag], ["HeldOpen", "HeldOpen"])
     })
   )
 })

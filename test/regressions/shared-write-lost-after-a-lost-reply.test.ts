@@ -3,11 +3,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
+import type * as CircuitState from "../../src/CircuitState.ts"
 import * as CircuitTable from "../../src/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
+import * as SharedClient from "../support/shared-client.ts"
 
 const machine = { probes: 2, needed: 3, of: 3, leaseMillis: 60_000, paceMillis: 100 }
 
@@ -35,19 +34,10 @@ const run = (event: CircuitState.Event, then: Parameters<typeof faulty>[1]) =>
   Effect.gen(function* () {
     const { rows, table } = MemoryTable.make()
     let write = table.write
-    const store = yield* CircuitStoreShared.make(
+    const { apply, cell } = yield* SharedClient.open(
       { ...table, write: (draft, expected) => write(draft, expected) },
-      { timeout: 100, pollEvery: 1000, spread: 0, log: false }
+      machine
     )
-    const cell = new CircuitHistory.Cell()
-    store.attach(cell)
-    const apply = (event: CircuitState.Event) =>
-      Effect.clockWith((clock) =>
-        store.update(cell, clock.currentTimeMillisUnsafe(), (state, now) =>
-          CircuitState.transition(state, event, now, machine)
-        )
-      )
-    yield* TestClock.adjust(10)
     yield* apply({ _tag: "Trip", generation: 0, openMillis: 1000, reason: "down" })
     yield* TestClock.adjust(1000)
     yield* apply({ _tag: "Admit" })
@@ -57,7 +47,7 @@ const run = (event: CircuitState.Event, then: Parameters<typeof faulty>[1]) =>
     yield* TestClock.adjust(100)
     yield* Fiber.join(updated)
     yield* TestClock.adjust("10 seconds")
-    const { generation } = CircuitTable.decode(rows.get("payments")!.data)!.state
+    const { generation } = SharedClient.stateOf(rows)!
     assert.strictEqual(cell.current.generation, generation)
     return generation
   })

@@ -1,0 +1,48 @@
+/**
+ * Clients of shared circuits: a store over a table, a circuit, and what happens to
+ * it by a machine.
+ */
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as CircuitHistory from "../../src/CircuitHistory.ts"
+import * as CircuitState from "../../src/CircuitState.ts"
+import type * as CircuitStore from "../../src/CircuitStore.ts"
+import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
+import * as CircuitTable from "../../src/CircuitTable.ts"
+
+type Store = CircuitStore.CircuitStore["Service"]
+
+export type Client = Effect.Success<ReturnType<typeof join>>
+
+/** Attaches a circuit to a store, and lets the store become idle. */
+export const join = (store: Store, machine: CircuitState.Config, name?: string) =>
+  Effect.gen(function* () {
+    const cell = new CircuitHistory.Cell(name)
+    store.attach(cell)
+    yield* TestClock.adjust(10)
+    const apply = (event: CircuitState.Event, options?: CircuitStore.UpdateOptions) =>
+      Effect.clockWith((clock) =>
+        store.update(
+          cell,
+          clock.currentTimeMillisUnsafe(),
+          (state, now) => CircuitState.transition(state, event, now, machine),
+          options
+        )
+      )
+    return { store, cell, apply }
+  })
+
+/** Opens a store over a table, for one circuit. */
+export const open = (
+  table: CircuitTable.CircuitTable,
+  machine: CircuitState.Config,
+  options?: CircuitStoreShared.Options
+) =>
+  Effect.flatMap(
+    CircuitStoreShared.make(table, { timeout: 100, pollEvery: 1000, spread: 0, log: false, ...options }),
+    (store) => join(store, machine)
+  )
+
+/** Returns the state that stands in the row of a circuit. */
+export const stateOf = (rows: ReadonlyMap<string, CircuitTable.Row>, resourceKey = "payments") =>
+  CircuitTable.decode(rows.get(resourceKey)?.data ?? "")?.state
