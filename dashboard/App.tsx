@@ -38,7 +38,6 @@ export const App = ({ config }: { readonly config: Config }) => {
     let isOver = false
     const opened = Connection.connect({
       token,
-      heartbeatMillis: config.heartbeatMillis,
       onEvent: (event) => learn(Model.apply(model.current, event, Date.now())),
       onHeard: () => setHeardAt(Date.now()),
       onStatus: (next) => {

@@ -17,8 +17,6 @@ export type Status =
 
 export interface Options {
   readonly token: string | undefined
-  /** How often there is a sign of life, until the stream says so. */
-  readonly heartbeatMillis: number
   readonly onEvent: (event: Model.Event) => void
   /** Tells of each sign of life. */
   readonly onHeard: () => void
@@ -35,12 +33,14 @@ export interface Connection {
 const firstDelay = 500
 const maxDelay = 15_000
 
+/** How long a stream may be silent before it says how often it is alive. */
+const firstSilence = 35_000
 // Two signs of life may be late. A longer timer than this would end at once.
-const silenceOf = (heartbeatMillis: number): number => Math.min(2 * heartbeatMillis + 5_000, 2 ** 31 - 1)
+const silenceOf = (everyMillis: number): number => Math.min(2 * everyMillis + 5_000, 2 ** 31 - 1)
 
 /** Opens the stream. */
-export const connect = ({ heartbeatMillis, onEvent, onHeard, onStatus, token }: Options): Connection => {
-  let silenceMillis = silenceOf(heartbeatMillis)
+export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connection => {
+  let silenceMillis = firstSilence
   let failures = 0
   let isLost = false
   let attempt: AbortController | undefined
@@ -59,7 +59,6 @@ export const connect = ({ heartbeatMillis, onEvent, onHeard, onStatus, token }: 
       onEvent: ({ data, event }) => {
         // The data of an event is what the same definition encodes.
         const told = { event, data: JSON.parse(data) as unknown } as Model.Event
-        // A server that was started again may have another heartbeat than when the page was loaded.
         if (told.event === "alive") silenceMillis = silenceOf(told.data.everyMillis)
         onEvent(told)
         if (isLive) return

@@ -81,8 +81,6 @@ export interface Config {
   readonly by: "needed" | "known" | "optional"
   /** Whether there is a health report. */
   readonly health: boolean
-  /** Time between two signs of life of a stream, in milliseconds. */
-  readonly heartbeatMillis: number
 }
 
 /**
@@ -95,8 +93,8 @@ export const contentSecurityPolicy =
 /**
  * Returns the page for a control plane.
  */
-export const render = ({ by, changes, health, heartbeatMillis, token }: Config): string =>
-  before + JSON.stringify({ by, changes, health, heartbeatMillis, token }) + after
+export const render = ({ by, changes, health, token }: Config): string =>
+  before + JSON.stringify({ by, changes, health, token }) + after
 
 const before =
   ${JSON.stringify(before)}

@@ -384,13 +384,7 @@ const mount = (
         circuitsLayer(settings, registry, feed, document),
         Option.isSome(health) ? healthLayer(settings.details, health.value) : Layer.empty,
         routes.changes ? operationsLayer(registry, feed) : Layer.empty,
-        settings.dashboard
-          ? dashboardLayer({
-              ...routes,
-              health: Option.isSome(health),
-              heartbeatMillis: settings.heartbeatMillis
-            })
-          : Layer.empty
+        settings.dashboard ? dashboardLayer({ ...routes, health: Option.isSome(health) }) : Layer.empty
       )
     })
   ).pipe(

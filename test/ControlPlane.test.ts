@@ -309,21 +309,18 @@ describe("the dashboard", () => {
             /<script id="config" type="application\/json">(.*?)<\/script>/s.exec(html)?.[1] ?? ""
           ) as unknown
         })
-      const heartbeatMillis = 15_000
-      assert.deepStrictEqual(yield* config({}), { changes: false, by: "needed", health: false, heartbeatMillis })
+      assert.deepStrictEqual(yield* config({}), { changes: false, by: "needed", health: false })
       assert.deepStrictEqual(yield* config({ token }), {
         changes: true,
         token: "all",
         by: "needed",
-        health: false,
-        heartbeatMillis
+        health: false
       })
-      assert.deepStrictEqual(yield* config({ token: { ada: token }, reading: "open", heartbeat: "5 seconds" }), {
+      assert.deepStrictEqual(yield* config({ token: { ada: token }, reading: "open" }), {
         changes: true,
         token: "changes",
         by: "known",
-        health: false,
-        heartbeatMillis: 5_000
+        health: false
       })
     })
   )
