@@ -4,7 +4,16 @@
  * of the machine and under this one, and in types under TypeScript 6 and 7. Run by `npm run build`.
  */
 import { execFileSync } from "node:child_process"
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, join, resolve, sep } from "node:path"
 import { build } from "esbuild"
@@ -157,6 +166,8 @@ root.Options.count("A", "b", "c")
 root.Nothing
 `
   )
+  // Declarations are written for it, so each type that it infers must have a name that can be imported.
+  copyFileSync(join(root, "scripts/pack-consumer.ts"), join(app, "pack-consumer.ts"))
   const compilers = [
     { name: "TypeScript 6, node", bin: "typescript/bin/tsc", module: "nodenext", moduleResolution: "nodenext" },
     { name: "TypeScript 7, bundler", bin: "@typescript/native/bin/tsc", module: "esnext", moduleResolution: "bundler" }
@@ -172,10 +183,11 @@ root.Nothing
           moduleResolution,
           strict: true,
           exactOptionalPropertyTypes: true,
-          noEmit: true,
+          declaration: true,
+          outDir: "out",
           types: []
         },
-        files: ["app.ts"]
+        files: ["app.ts", "pack-consumer.ts"]
       })
     )
     run(process.execPath, [join(tools, bin), "-p", "."], app)
@@ -184,7 +196,7 @@ root.Nothing
   console.log(
     `pack: ${files.length} files, ${(pack.size / 1024).toFixed(1)} KiB; publint and attw clean; ` +
       `root and ${subpaths.length} subpaths are the same modules under Node ${version} and ${process.version}; ` +
-      `types hold under ${compilers.map(({ name }) => name).join(" and ")}`
+      `types and declarations hold under ${compilers.map(({ name }) => name).join(" and ")}`
   )
 
   // What a bundle keeps of a module of which it uses nothing. Not an error: the manifest says `sideEffects: false`.

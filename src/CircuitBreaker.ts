@@ -71,24 +71,15 @@ import * as Rules from "./Options.ts"
 import * as Outcome from "./Outcome.ts"
 import * as SharedCircuit from "./SharedCircuit.ts"
 
+export type { Breaker as CircuitBreaker, Sharing } from "./Breaker.ts"
 export { Config, defaults, resolve } from "./BreakerOptions.ts"
-export type { ConfigJson, HalfOpenOptions, KeysOptions, Options } from "./BreakerOptions.ts"
+export type { ConfigJson, HalfOpenOptions, KeysOptions, Options, Resolved, Settings } from "./BreakerOptions.ts"
+export type { Circuit, LastFailure } from "./Circuit.ts"
+export type { Change, Listener } from "./CircuitChange.ts"
 export { CircuitOpenError } from "./CircuitRefusal.ts"
+export type { Counts, Status } from "./CircuitStatus.ts"
 
-/**
- * A named circuit, with the circuits of its keys.
- */
-export type CircuitBreaker = Breaker.Breaker
-
-/**
- * What a circuit is and has done.
- */
-export type Status = CircuitStatus.Status
-
-/**
- * Change of a circuit's state.
- */
-export type Change = CircuitChange.Change
+type CircuitBreaker = Breaker.Breaker
 
 const module = "CircuitBreaker"
 
@@ -456,14 +447,17 @@ export const permit = <I = never>(
  *
  * While the breaker is held, the state of every key is that hold.
  */
-export const status = <I = never>(source: Source<I>, options?: KeyOptions): Effect.Effect<Status, never, I> =>
+export const status = <I = never>(
+  source: Source<I>,
+  options?: KeyOptions
+): Effect.Effect<CircuitStatus.Status, never, I> =>
   Effect.withFiber((fiber) => find(source, fiber).statusOf(options?.key))
 
 /**
  * Returns what the breaker's own circuit and those of its keys are and have
  * done.
  */
-export const statuses = <I = never>(source: Source<I>): Effect.Effect<ReadonlyArray<Status>, never, I> =>
+export const statuses = <I = never>(source: Source<I>): Effect.Effect<ReadonlyArray<CircuitStatus.Status>, never, I> =>
   Effect.withFiber((fiber) => {
     const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     return Effect.succeed(Breaker.statuses(find(source, fiber), now))
@@ -477,7 +471,7 @@ export const statuses = <I = never>(source: Source<I>): Effect.Effect<ReadonlyAr
  *
  * A consumer that falls more than 1024 changes behind loses the oldest of them.
  */
-export const changes = <I = never>(source: Source<I>): Stream.Stream<Change, never, I> =>
+export const changes = <I = never>(source: Source<I>): Stream.Stream<CircuitChange.Change, never, I> =>
   CircuitBreakers.changesOf((fiber) => find(source, fiber).listeners)
 
 /**

@@ -73,6 +73,8 @@ import * as HealthReport from "./HealthReport.ts"
 import * as Rules from "./Options.ts"
 import * as Policy from "./Policy.ts"
 
+export type { NamedTokens } from "./ControlTokens.ts"
+
 /**
  * How much may be asked of a control plane.
  */

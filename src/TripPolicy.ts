@@ -38,6 +38,8 @@ import * as Schema from "effect/Schema"
 import * as Options from "./Options.ts"
 import * as Window from "./Window.ts"
 
+export type { Window } from "./Window.ts"
+
 /**
  * Key of what a policy does.
  */
