@@ -7,7 +7,7 @@ const useSleep = "Wait with Effect.sleep, so that the TestClock drives it."
 const useRandom = "Draw from the fiber's Random."
 
 export default defineConfig(
-  globalIgnores(["src/DashboardPage.ts", "build/", "coverage/", "dist/", "reports/", ".stryker-tmp/"]),
+  globalIgnores(["src/control/internal/DashboardPage.ts", "build/", "coverage/", "dist/", "reports/", ".stryker-tmp/"]),
   { linterOptions: { reportUnusedDisableDirectives: "error", reportUnusedInlineConfigs: "error" } },
   {
     files: ["**/*.ts", "**/*.tsx"],
@@ -75,15 +75,15 @@ export default defineConfig(
       ]
     }
   },
-  { files: ["src/**/*.ts"], ignores: ["src/index.ts"], rules: { "local/doc-comment": "error" } },
+  { files: ["src/**/*.ts"], ignores: ["src/index.ts", "src/*/index.ts"], rules: { "local/doc-comment": "error" } },
   {
-    files: ["src/index.ts"],
+    files: ["src/index.ts", "src/*/index.ts"],
     rules: {
       "no-restricted-syntax": [
         "error",
         {
           selector: "Program > :not(ExportAllDeclaration[exported!=null])",
-          message: "The root only says `export * as X`."
+          message: "The root and the barrels only say `export * as X`."
         }
       ]
     }
@@ -117,7 +117,7 @@ export default defineConfig(
     rules: {
       "no-restricted-imports": [
         "error",
-        { patterns: [{ group: ["**/src/*", "**/dist/*"], message: "Import `effect-resilience`, as a user does." }] }
+        { patterns: [{ group: ["**/src/**", "**/dist/**"], message: "Import `effect-resilience`, as a user does." }] }
       ]
     }
   }

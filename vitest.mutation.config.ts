@@ -6,7 +6,9 @@ export default defineConfig({
   test: {
     setupFiles: ["test/support/seed.ts"],
     include: [
-      "test/{Outcome,Window,TripPolicy,CircuitState,CircuitView,CircuitReplica,CircuitQuorum,ClockOffset,PollTime,Reachability}*.test.ts"
+      "test/core/Outcome*.test.ts",
+      "test/circuit/*.test.ts",
+      "test/store/{CircuitView,CircuitReplica,CircuitQuorum,ClockOffset,PollTime,Reachability}*.test.ts"
     ]
   }
 })

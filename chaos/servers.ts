@@ -1,7 +1,7 @@
 /**
  * The servers that chaos breaks: PostgreSQL and Redis, each real and its own.
  */
-import { CircuitMigration } from "effect-resilience"
+import { CircuitMigration } from "effect-resilience/store"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { SqlClient } from "effect/sql"

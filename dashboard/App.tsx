@@ -2,8 +2,8 @@
  * The page: signs in, keeps the connection, and shows what is known.
  */
 import { useEffect, useReducer, useRef, useState } from "preact/hooks"
-import type * as ControlApi from "../src/ControlApi.ts"
-import type { Config } from "../src/DashboardPage.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
+import type { Config } from "../src/control/internal/DashboardPage.ts"
 import * as Api from "./api.ts"
 import { CircuitDialog } from "./CircuitDialog.tsx"
 import { CircuitList } from "./CircuitList.tsx"

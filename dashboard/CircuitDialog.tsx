@@ -3,8 +3,8 @@
  */
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
-import type * as ControlApi from "../src/ControlApi.ts"
-import type { Config } from "../src/DashboardPage.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
+import type { Config } from "../src/control/internal/DashboardPage.ts"
 import * as Api from "./api.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"

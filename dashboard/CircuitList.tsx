@@ -3,7 +3,7 @@
  */
 import type { ComponentChildren } from "preact"
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks"
-import type * as ControlApi from "../src/ControlApi.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"
 import * as Model from "./model.ts"

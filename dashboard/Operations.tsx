@@ -2,8 +2,8 @@
  * Form by which an operator holds, releases or resets a circuit.
  */
 import { useState } from "preact/hooks"
-import type * as ControlApi from "../src/ControlApi.ts"
-import type { Config } from "../src/DashboardPage.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
+import type { Config } from "../src/control/internal/DashboardPage.ts"
 import * as Api from "./api.ts"
 import * as Model from "./model.ts"
 import * as Session from "./session.ts"

@@ -2,7 +2,7 @@
  * Changes of state, as they happen.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
-import type * as ControlApi from "../src/ControlApi.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"
 import * as Model from "./model.ts"

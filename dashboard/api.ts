@@ -1,8 +1,8 @@
 /**
  * Requests to the control plane that serves the page.
  */
-import type * as ControlApi from "../src/ControlApi.ts"
-import type * as HealthReport from "../src/HealthReport.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
+import type * as HealthReport from "../src/health/internal/HealthReport.ts"
 
 /** What an operator does to a circuit. */
 export type Operation = "hold-open" | "hold-closed" | "release" | "reset"

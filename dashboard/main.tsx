@@ -2,7 +2,7 @@
  * Starts the page.
  */
 import { render } from "preact"
-import type { Config } from "../src/DashboardPage.ts"
+import type { Config } from "../src/control/internal/DashboardPage.ts"
 import { App } from "./App.tsx"
 
 const text = (id: string): string => document.getElementById(id)?.textContent ?? ""

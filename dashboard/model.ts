@@ -2,8 +2,8 @@
  * What the page knows of the circuits: pure functions from events of the control
  * plane to plain data.
  */
-import type * as CircuitState from "../src/CircuitState.ts"
-import type * as ControlApi from "../src/ControlApi.ts"
+import type * as CircuitState from "../src/circuit/CircuitState.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
 
 /** Event of the stream, with its data parsed. */
 export type Event =

@@ -1,7 +1,7 @@
 /**
  * What a circuit is, in words.
  */
-import type * as ControlApi from "../src/ControlApi.ts"
+import type * as ControlApi from "../src/control/ControlApi.ts"
 import * as Format from "./format.ts"
 
 /** Returns what comes next for a circuit and when, absent where nothing does by itself. */

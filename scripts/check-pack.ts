@@ -52,16 +52,17 @@ interface Manifest {
   readonly peerDependencies?: Record<string, string>
   readonly peerDependenciesMeta?: Record<string, { readonly optional?: boolean }>
   readonly scripts?: Record<string, string>
+  readonly exports: Record<string, string | { readonly default: string }>
 }
 
 const check = async (): Promise<void> => {
   const modules = globSync("**/*.ts", { cwd: join(root, "src") })
     .map((file) => file.replace(/\.ts$/, ""))
     .sort()
-  // The command line is a program, and no module of the package.
-  const subpaths = modules.filter((name) => name !== "index" && !name.startsWith("cli/"))
-
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest
+  const subpaths = Object.keys(manifest.exports)
+    .filter((path) => path !== "." && path !== "./package.json")
+    .map((path) => path.slice(2))
   demand(
     Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }).length === 0 &&
       Object.keys(manifest.peerDependencies ?? {})
@@ -90,7 +91,8 @@ const check = async (): Promise<void> => {
     "README.md",
     "LICENSE",
     ...modules.map((name) => `dist/${name}.js`),
-    ...subpaths.map((name) => `dist/${name}.d.ts`)
+    // The command line is a program, and has no types.
+    ...modules.filter((name) => !name.startsWith("cli/")).map((name) => `dist/${name}.d.ts`)
   ]
   const missing = expected.filter((path) => !files.includes(path))
   demand(missing.length === 0, `the package lacks ${missing.join(", ")}`)
@@ -115,23 +117,38 @@ const check = async (): Promise<void> => {
   const quiet = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts"]
   run("npm", ["install", ...quiet, tarball, `effect@${effect.version}`], app)
 
-  const imported = globSync("*.js", { cwd: join(app, "node_modules/effect-resilience/dist") }).flatMap((file) =>
+  const imported = globSync(["*.js", "!(cli)/**/*.js"], {
+    cwd: join(app, "node_modules/effect-resilience/dist")
+  }).flatMap((file) =>
     [
       ...readFileSync(join(app, "node_modules/effect-resilience/dist", file), "utf8").matchAll(
         /^(?:import|export)\b[^"']*?["']([^"'\n]+)["'];?$|\bimport\(\s*["']([^"']+)["']/gm
       )
     ].map((match) => match[1] ?? match[2] ?? "")
   )
-  const foreign = imported.filter((name) => !/^\.\/[\w/]+\.js$|^effect\/[\w/-]+$/.test(name))
+  const foreign = imported.filter((name) => !/^\.\.?\/[\w./]+\.js$|^effect\/[\w/-]+$/.test(name))
   demand(foreign.length === 0, `dist must import effect/* only, and imports ${foreign.join(", ")}`)
 
-  const imports = subpaths.map((name) => `import * as ${name.replaceAll("/", "_")}_ from "effect-resilience/${name}"`)
-  const names = subpaths.map((name) => name.replaceAll("/", "_"))
+  const imports = subpaths.map((name) => `import * as ${name}_ from "effect-resilience/${name}"`)
   const exported = [...readFileSync(join(root, "src/index.ts"), "utf8").matchAll(/^export \* as (\w+) from/gm)].map(
     (match) => match[1] ?? ""
   )
-  const shared = names.filter((name) => exported.includes(name))
+  const shared = subpaths.filter((name) => exported.includes(name))
   demand(shared.length === exported.length, "each export of the root must have a subpath of the same name")
+
+  // Nothing else is reachable, by any path: neither a module of an area, nor what is internal, nor a file.
+  const hidden = modules
+    .filter((name) => !subpaths.includes(name))
+    .flatMap((name) => [
+      name,
+      name.replace(/^.*\//, ""),
+      name.replace("internal/", ""),
+      `${name}.js`,
+      `dist/${name}.js`,
+      `dist/${name}`,
+      `src/${name}.ts`
+    ])
+    .filter((path) => !subpaths.includes(path))
 
   writeFileSync(
     join(app, "app.js"),
@@ -140,14 +157,14 @@ ${imports.join("\n")}
 const fail = (why) => { throw new Error(why) }
 if (Object.keys(root).join() !== ${JSON.stringify([...exported].sort().join())}) fail("root exports " + Object.keys(root))
 ${shared.map((name) => `if (root.${name} !== ${name}_) fail("${name} of the root is not the one of the subpath")`).join("\n")}
-for (const path of ["effect-resilience/index", "effect-resilience/dist/index.js", "effect-resilience/src/index.ts"]) {
-  await import(path).then(() => fail(path + " can be imported"), () => undefined)
+for (const path of ${JSON.stringify(hidden)}) {
+  await import("effect-resilience/" + path).then(() => fail(path + " can be imported"), () => undefined)
 }
 try {
-  root.Options.count("A", "b", 0)
-  fail("Options.count let 0 pass")
+  root.Retry.retry({ maxAttempts: 0 })
+  fail("Retry let 0 pass")
 } catch (error) {
-  if (error.message !== "A: b must be an integer >= 1, got 0") throw error
+  if (!(error instanceof root.Options.InvalidOptionError)) throw error
 }
 console.log(process.version)
 `
@@ -161,7 +178,7 @@ console.log(process.version)
 ${imports.join("\n")}
 ${shared.map((name) => `export const ${name}: typeof ${name}_ = root.${name}`).join("\n")}
 // @ts-expect-error -- the types must be there, not \`any\`
-root.Options.count("A", "b", "c")
+root.Retry.retry({ maxAttempts: "c" })
 // @ts-expect-error
 root.Nothing
 `
@@ -202,8 +219,10 @@ root.Nothing
   // What a bundle keeps of a module of which it uses nothing. Not an error: the manifest says `sideEffects: false`.
   const kept: Array<string> = []
   for (const name of subpaths) {
+    const target = manifest.exports[`./${name}`]
+    const file = typeof target === "object" ? target.default : target
     const { outputFiles } = await build({
-      stdin: { contents: `import "./${name}.js"`, resolveDir: join(root, "dist"), loader: "js" },
+      stdin: { contents: `import "../${file}"`, resolveDir: join(root, "dist"), loader: "js" },
       bundle: true,
       write: false,
       minify: true,

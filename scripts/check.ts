@@ -6,7 +6,15 @@ import { spawn } from "node:child_process"
 import { resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
-const checks = ["check:types", "check:lint", "check:format", "check:layers", "check:cli-docs", "check:dashboard"]
+const checks = [
+  "check:types",
+  "check:lint",
+  "check:format",
+  "check:imports",
+  "check:surface",
+  "check:cli-docs",
+  "check:dashboard"
+]
 
 const run = (name: string) =>
   new Promise<boolean>((done) => {

@@ -8,7 +8,7 @@ import { TestConsole } from "effect/testing"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import * as prettier from "prettier"
-import * as ControlApi from "../src/ControlApi.ts"
+import * as ControlApi from "../src/control/ControlApi.ts"
 import * as Cli from "../src/cli/Cli.ts"
 import * as Drivers from "../src/cli/Drivers.ts"
 import * as Failure from "../src/cli/Failure.ts"
@@ -77,8 +77,8 @@ const table = (schema: Schema.Constraint): string => {
   return ["| Field | Type | What it says |", "| --- | --- | --- |", ...fields(json)].join("\n")
 }
 
-/** The table of variables of src/StoreConfig.ts. */
-const variables = readFileSync(join(root, "src/StoreConfig.ts"), "utf8")
+/** The table of variables of src/store/internal/StoreConfig.ts. */
+const variables = readFileSync(join(root, "src/store/internal/StoreConfig.ts"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith(" * |"))
   .map((line) => line.slice(3))

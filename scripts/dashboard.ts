@@ -1,5 +1,5 @@
 /**
- * Writes src/DashboardPage.ts from dashboard/: one page that loads nothing else.
+ * Writes src/control/internal/DashboardPage.ts from dashboard/: one page that loads nothing else.
  * Checks with `--check` that it is up to date.
  */
 import { build } from "esbuild"
@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
-const file = join(root, "src/DashboardPage.ts")
+const file = join(root, "src/control/internal/DashboardPage.ts")
 
 const bundle = async (entry: string): Promise<string> => {
   const { outputFiles } = await build({
@@ -105,10 +105,10 @@ const after =
 
 if (process.argv.includes("--check")) {
   if (readFileSync(file, "utf8") !== text) {
-    console.error("src/DashboardPage.ts is not what dashboard/ makes: run npm run dashboard")
+    console.error("src/control/internal/DashboardPage.ts is not what dashboard/ makes: run npm run dashboard")
     process.exit(1)
   }
 } else {
   writeFileSync(file, text)
-  console.log(`src/DashboardPage.ts: ${((before.length + after.length) / 1024).toFixed(1)} KiB`)
+  console.log(`src/control/internal/DashboardPage.ts: ${((before.length + after.length) / 1024).toFixed(1)} KiB`)
 }

@@ -17,7 +17,12 @@ const { status } = spawnSync(
   [
     join(root, "node_modules/vitest/vitest.mjs"),
     ...["run", "--typecheck.enabled=false", "--reporter=verbose", "--hookTimeout=60000"],
-    ...["test/CircuitStore.test.ts", "test/CircuitStoreShared", "test/CircuitStoreSql", "test/CircuitStoreRedis"],
+    ...[
+      "test/store/CircuitStore.test.ts",
+      "test/store/CircuitStoreShared",
+      "test/store/CircuitStoreSql",
+      "test/store/CircuitStoreRedis"
+    ],
     ...rest
   ],
   { cwd: root, stdio: "inherit", env: { ...process.env, TEST_SEED, LAWS_RUNS: runs } }

@@ -30,6 +30,13 @@ import {
   Timeout,
   TripPolicy
 } from "effect-resilience"
+import {
+  CircuitMigration,
+  CircuitStoreShared,
+  CircuitTable,
+  CircuitTableRedis,
+  CircuitTableSql
+} from "effect-resilience/store"
 import { CircuitStoreLaws, CircuitTableLaws, Law } from "effect-resilience/testing"
 
 export class Declined extends Data.TaggedError("Declined")<{ readonly code: number }> {}
@@ -135,6 +142,16 @@ export const envStore = CircuitStoreEnv.layer({
   redis: () => Layer.empty as never
 })
 export const lazyRedis = LazyRedis.layer
+export const sharedStore = CircuitStoreShared.make
+export const sharedStoreLayer = CircuitStoreShared.layer
+export const sqlTable = CircuitTableSql.make()
+export const redisTable = CircuitTableRedis.make()
+export const resourceKey = CircuitTable.resourceKey
+export const decoded = CircuitTable.decode
+export const drafted = CircuitTable.draft
+export const steps = CircuitMigration.steps
+export const pendingSteps = CircuitMigration.pending
+export const applySteps = CircuitMigration.apply
 export const storeLaws = CircuitStoreLaws.laws
 export const tableLaws = CircuitTableLaws.laws
 export const lawText = Law.text

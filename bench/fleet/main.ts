@@ -7,7 +7,7 @@
  */
 import { NodeRedis } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
-import { CircuitMigration, CircuitStoreShared, CircuitTableRedis, CircuitTableSql } from "effect-resilience"
+import { CircuitMigration, CircuitStoreShared, CircuitTableRedis, CircuitTableSql } from "effect-resilience/store"
 import type { CircuitStore } from "effect-resilience"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { Redis } from "effect/persistence"

@@ -2,8 +2,9 @@
  * What many processes ask of a store while the dependency that they call is
  * down: 200 simulated instances, each with a store, a circuit and traffic.
  */
-import { CircuitBreaker, CircuitStore, CircuitStoreShared, TripPolicy } from "effect-resilience"
-import type { CircuitTable } from "effect-resilience"
+import { CircuitBreaker, CircuitStore, TripPolicy } from "effect-resilience"
+import { CircuitStoreShared } from "effect-resilience/store"
+import type { CircuitTable } from "effect-resilience/store"
 import { Effect, Queue } from "effect"
 import type { Scope } from "effect"
 

@@ -1,9 +1,9 @@
 /**
  * What a control plane says of circuits, as the CLI lists them.
  */
-import * as CircuitState from "../CircuitState.ts"
-import * as CircuitTable from "../CircuitTable.ts"
-import type * as ControlApi from "../ControlApi.ts"
+import * as CircuitState from "../circuit/CircuitState.ts"
+import * as CircuitTable from "../store/CircuitTable.ts"
+import type * as ControlApi from "../control/ControlApi.ts"
 import * as Fleet from "./Fleet.ts"
 import type * as Place from "./Place.ts"
 

@@ -4,8 +4,8 @@
  */
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import { TableError } from "../CircuitTable.ts"
-import * as StoreConfig from "../StoreConfig.ts"
+import { TableError } from "../store/CircuitTable.ts"
+import * as StoreConfig from "../store/internal/StoreConfig.ts"
 import * as Print from "./Print.ts"
 import type * as Store from "./Store.ts"
 

@@ -2,8 +2,8 @@
  * What the CLI says of circuits: as data, and as a table.
  */
 import * as Schema from "effect/Schema"
-import * as CircuitState from "../CircuitState.ts"
-import * as CircuitTable from "../CircuitTable.ts"
+import * as CircuitState from "../circuit/CircuitState.ts"
+import * as CircuitTable from "../store/CircuitTable.ts"
 import * as Print from "./Print.ts"
 
 const Time = Schema.NullOr(Schema.String)

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
-import * as CircuitTableSql from "../CircuitTableSql.ts"
+import * as CircuitTableSql from "../store/CircuitTableSql.ts"
 import type * as Failure from "./Failure.ts"
 import type * as Place from "./Place.ts"
 import * as Settings from "./Settings.ts"

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { InvalidOptionError } from "../Options.ts"
-import * as StoreConfig from "../StoreConfig.ts"
+import { InvalidOptionError } from "../core/Options.ts"
+import * as StoreConfig from "../store/internal/StoreConfig.ts"
 import * as Failure from "./Failure.ts"
 
 /**

@@ -4,8 +4,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as CircuitTable from "../CircuitTable.ts"
-import type * as StoreConfig from "../StoreConfig.ts"
+import type * as CircuitTable from "../store/CircuitTable.ts"
+import type * as StoreConfig from "../store/internal/StoreConfig.ts"
 import type * as Failure from "./Failure.ts"
 
 /**

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as Fleet from "../../src/cli/Fleet.ts"
 import { displayWidth } from "effect/cli/CliOutput"
 import { open, password, put, run, url, world } from "./support.ts"

@@ -7,9 +7,9 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { createServer } from "node:http"
 import type { RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as CircuitBreakers from "../../src/CircuitBreakers.ts"
-import * as ControlPlane from "../../src/ControlPlane.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
+import * as ControlPlane from "../../src/control/ControlPlane.ts"
 
 /** A token that must be in no output. */
 export const token = "a-token-that-is-long-enough"

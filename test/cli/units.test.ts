@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Schema } from "effect"
 import { displayWidth } from "effect/cli/CliOutput"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as Explain from "../../src/cli/Explain.ts"
 import * as Pattern from "../../src/cli/Pattern.ts"
 import * as Print from "../../src/cli/Print.ts"

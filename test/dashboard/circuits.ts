@@ -1,5 +1,5 @@
-import type * as CircuitState from "../../src/CircuitState.ts"
-import type * as ControlApi from "../../src/ControlApi.ts"
+import type * as CircuitState from "../../src/circuit/CircuitState.ts"
+import type * as ControlApi from "../../src/control/ControlApi.ts"
 
 /** States, all of them since 1000. */
 export const closed: CircuitState.Closed = { _tag: "Closed", generation: 0, since: 1000, openings: 0, openMillis: 0 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Model from "../../dashboard/model.ts"
-import type * as ControlApi from "../../src/ControlApi.ts"
+import type * as ControlApi from "../../src/control/ControlApi.ts"
 import { circuit, closed, halfOpen, held, open } from "./circuits.ts"
 
 const snapshot = (circuits: ReadonlyArray<ControlApi.Circuit>, at = 1000): Model.Event => ({

@@ -3,9 +3,9 @@
  */
 import { Effect, Redacted } from "effect"
 import type { Locator, Page } from "playwright-core"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as ControlPlane from "../../src/ControlPlane.ts"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as ControlPlane from "../../src/control/ControlPlane.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { visit, type Options } from "../support/browser.ts"
 import { secret, serve } from "../support/control.ts"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Words from "../../dashboard/words.ts"
-import type * as ControlApi from "../../src/ControlApi.ts"
+import type * as ControlApi from "../../src/control/ControlApi.ts"
 import { circuit, closed, halfOpen, held, open } from "./circuits.ts"
 
 const next = (more: Partial<ControlApi.Circuit>, now: number) => Words.next(circuit("api", more), now)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Duration, Effect, Exit, Schedule } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import type { Call } from "../support/circuits.ts"
 import { caller, ways } from "../support/circuits.ts"
 import type { Policy } from "./Model.ts"

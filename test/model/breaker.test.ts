@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schedule, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import type { Policy } from "./Model.ts"
 import { tripPolicy } from "./policies.ts"
 import { agrees } from "./run.ts"

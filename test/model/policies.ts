@@ -1,7 +1,7 @@
 /**
  * What a trip policy of the model is in the library.
  */
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import type { Trip } from "./Model.ts"
 
 export const tripPolicy = (trips: ReadonlyArray<Trip>): TripPolicy.TripPolicy => {

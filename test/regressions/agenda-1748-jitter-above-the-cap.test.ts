@@ -1,7 +1,7 @@
 // agenda/agenda#1748: jitter that is added after the delay was limited to its cap makes delays above the cap.
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Random, Schedule } from "effect"
-import * as Backoff from "../../src/Backoff.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
 
 const max = 1000
 const jitters = ["none", "full", "equal", Backoff.ratio(0.1), Backoff.ratio(1)] as const

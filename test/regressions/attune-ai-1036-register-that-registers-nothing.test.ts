@@ -2,8 +2,8 @@
 // `register` was a decorator factory that ignored what it was not made for.
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
-import * as Health from "../../src/Health.ts"
-import { InvalidOptionError } from "../../src/Options.ts"
+import * as Health from "../../src/health/Health.ts"
+import { InvalidOptionError } from "../../src/core/Options.ts"
 
 // The service's own method, as code without types may call it.
 const register = Health.register as unknown as (...args: ReadonlyArray<unknown>) => Effect.Effect<void>

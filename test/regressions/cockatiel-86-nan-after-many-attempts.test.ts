@@ -1,7 +1,7 @@
 // connor4312/cockatiel#86: after many attempts the growth of the delay overflows, and Infinity / Infinity is NaN.
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Schedule } from "effect"
-import * as Backoff from "../../src/Backoff.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
 
 const max = Number.MAX_VALUE
 const ratio = Backoff.ratio(1)

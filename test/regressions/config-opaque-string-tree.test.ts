@@ -5,13 +5,13 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Schema } from "effect"
-import * as Backoff from "../../src/Backoff.ts"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as Health from "../../src/Health.ts"
-import * as Policy from "../../src/Policy.ts"
-import * as Retry from "../../src/Retry.ts"
-import * as Timeout from "../../src/Timeout.ts"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as Health from "../../src/health/Health.ts"
+import * as Policy from "../../src/compose/Policy.ts"
+import * as Retry from "../../src/policies/Retry.ts"
+import * as Timeout from "../../src/policies/Timeout.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 
 describe("opaque StringTree encodings", () => {
   const schemas: ReadonlyArray<readonly [string, Schema.Codec<unknown, unknown>]> = [

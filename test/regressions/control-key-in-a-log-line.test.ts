@@ -2,7 +2,7 @@
 // and moved the cursor of a terminal with control characters.
 import { assert, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import * as ControlPlane from "../../src/ControlPlane.ts"
+import * as ControlPlane from "../../src/control/ControlPlane.ts"
 import { secret, serve } from "../support/control.ts"
 
 it.live("what is logged of a change is one line of characters that are seen, whatever its key is", () =>

@@ -2,7 +2,7 @@
 // operators, who have a token, from reading.
 import { assert, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import * as ControlPlane from "../../src/ControlPlane.ts"
+import * as ControlPlane from "../../src/control/ControlPlane.ts"
 import { secret, serve } from "../support/control.ts"
 
 it.live("requests for the page are limited, and take nothing from reads with a token", () =>

@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as Timeout from "../../src/Timeout.ts"
+import * as Timeout from "../../src/policies/Timeout.ts"
 
 const ownError = new Timeout.TimeoutExceededError({ after: Duration.seconds(1), operation: "query" })
 

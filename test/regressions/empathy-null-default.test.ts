@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as Fallback from "../../src/Fallback.ts"
-import * as Timeout from "../../src/Timeout.ts"
+import * as Fallback from "../../src/policies/Fallback.ts"
+import * as Timeout from "../../src/policies/Timeout.ts"
 
 const down: Effect.Effect<string, string> = Effect.fail("down")
 

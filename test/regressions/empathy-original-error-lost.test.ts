@@ -1,7 +1,7 @@
 // empathy raised the error of the last fallback: the one that had started it all was gone.
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Exit } from "effect"
-import * as Fallback from "../../src/Fallback.ts"
+import * as Fallback from "../../src/policies/Fallback.ts"
 
 class PrimaryDown extends Data.TaggedError("PrimaryDown")<{ readonly message: string }> {}
 class CacheEmpty extends Data.TaggedError("CacheEmpty")<{ readonly message: string }> {}

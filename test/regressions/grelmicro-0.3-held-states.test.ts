@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { assertRefused, make, quick } from "../support/circuits.ts"
 
 describe("grelmicro 0.3: forced states", () => {

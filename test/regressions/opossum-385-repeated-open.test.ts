@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { assertRefused, make } from "../support/circuits.ts"
 
 describe("opossum#385: a repeated open", () => {

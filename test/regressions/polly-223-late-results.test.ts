@@ -4,8 +4,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { assertRefused, make, quick } from "../support/circuits.ts"
 
 const failed = Exit.fail("late")

@@ -2,7 +2,7 @@
 // are literal.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { due, make } from "../support/circuits.ts"
 
 describe("resilient-circuit: a reduced fraction", () => {

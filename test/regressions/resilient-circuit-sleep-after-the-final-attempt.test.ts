@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as Backoff from "../../src/Backoff.ts"
-import * as Retry from "../../src/Retry.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
+import * as Retry from "../../src/policies/Retry.ts"
 
 /** Counts the sleeps of an effect that is run to its end, and the time that it took. */
 const sleeps = Effect.fnUntraced(function* <A, E>(effect: Effect.Effect<A, E>) {

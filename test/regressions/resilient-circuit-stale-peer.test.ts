@@ -2,9 +2,9 @@
 // write is a step from the latest state, and a step of an older generation changes nothing.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
+import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import type * as CircuitStore from "../../src/store/CircuitStore.ts"
 import { openFleet } from "../suites/RowStore.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }

@@ -4,9 +4,9 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStore from "../../src/CircuitStore.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as CircuitStore from "../../src/store/CircuitStore.ts"
 import { both, caller, quick } from "../support/circuits.ts"
 import { slowStore } from "../support/slow-store.ts"
 

@@ -3,11 +3,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStore from "../../src/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as CircuitStore from "../../src/store/CircuitStore.ts"
+import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const open = (memory: MemoryTable.MemoryTable) =>

@@ -3,9 +3,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
+import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }

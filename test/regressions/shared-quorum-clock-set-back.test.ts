@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitState from "../../src/CircuitState.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 import * as SharedClient from "../support/shared-client.ts"
 

@@ -3,9 +3,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import type * as CircuitStore from "../../src/store/CircuitStore.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 import * as SharedClient from "../support/shared-client.ts"
 

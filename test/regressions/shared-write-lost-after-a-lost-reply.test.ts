@@ -3,8 +3,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import type * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import type * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 import * as SharedClient from "../support/shared-client.ts"
 

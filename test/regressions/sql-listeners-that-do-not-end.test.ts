@@ -3,8 +3,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Schedule, Scope } from "effect"
 import * as SqlClient from "effect/sql/SqlClient"
-import * as CircuitMigration from "../../src/CircuitMigration.ts"
-import * as CircuitTableSql from "../../src/CircuitTableSql.ts"
+import * as CircuitMigration from "../../src/store/CircuitMigration.ts"
+import * as CircuitTableSql from "../../src/store/CircuitTableSql.ts"
 import * as Postgres from "../support/postgres.ts"
 
 layer(Postgres.layer, { excludeTestServices: true, timeout: 60_000 })("listeners that do not end", (it) => {

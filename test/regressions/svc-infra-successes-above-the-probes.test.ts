@@ -2,7 +2,7 @@
 // `probes` is how many run at one time and not how many there are, and what can never close is refused when it is built.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import { due } from "../support/circuits.ts"
 import { invalid } from "../suites/rules.ts"
 

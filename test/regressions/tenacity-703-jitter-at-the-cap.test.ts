@@ -2,7 +2,7 @@
 // fail together retry together. Here jitter is drawn below the cap.
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Random, Schedule } from "effect"
-import * as Backoff from "../../src/Backoff.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
 
 const max = 1000
 const jitters = ["full", "equal", Backoff.ratio(0.1), Backoff.ratio(1)] as const

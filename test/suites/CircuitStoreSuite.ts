@@ -2,7 +2,7 @@
  * The laws of a circuit store as tests.
  */
 import { describe, it } from "@effect/vitest"
-import * as CircuitStoreLaws from "../../src/CircuitStoreLaws.ts"
+import * as CircuitStoreLaws from "../../src/testing/CircuitStoreLaws.ts"
 
 export interface SuiteOptions extends Omit<CircuitStoreLaws.Options, "open"> {
   /** Whether the store needs real time, and not the TestClock. Default: false. */

@@ -9,10 +9,10 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { TestClock } from "effect/testing"
-import type * as CircuitTable from "../../src/CircuitTable.ts"
-import * as CircuitTableLaws from "../../src/CircuitTableLaws.ts"
+import type * as CircuitTable from "../../src/store/CircuitTable.ts"
+import * as CircuitTableLaws from "../../src/testing/CircuitTableLaws.ts"
 
-export { draft, force, oddTexts, readOne } from "../../src/CircuitTableLaws.ts"
+export { draft, force, oddTexts, readOne } from "../../src/testing/CircuitTableLaws.ts"
 
 /** The tables of one database. */
 export interface Tables {

@@ -5,9 +5,9 @@
  */
 import { Clock, Effect, Queue, Schema } from "effect"
 import type { Scope } from "effect"
-import * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStore from "../../src/CircuitStore.ts"
-import * as CircuitStoreLaws from "../../src/CircuitStoreLaws.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as CircuitStore from "../../src/store/CircuitStore.ts"
+import * as CircuitStoreLaws from "../../src/testing/CircuitStoreLaws.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
 

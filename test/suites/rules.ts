@@ -3,7 +3,7 @@
  */
 import { assert } from "@effect/vitest"
 import { Exit, Schema, SchemaIssue } from "effect"
-import { InvalidOptionError } from "../../src/Options.ts"
+import { InvalidOptionError } from "../../src/core/Options.ts"
 
 /** Returns what the `InvalidOptionError` says that `build` throws. */
 export const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {

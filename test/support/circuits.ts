@@ -5,9 +5,9 @@ import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Logger, References, Scheduler } from "effect"
 import type { Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import { InvalidOptionError } from "../../src/Options.ts"
-import * as TripPolicy from "../../src/TripPolicy.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import { InvalidOptionError } from "../../src/core/Options.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 
 /**
  * The two ways of a call into a closed circuit: with the default scheduler the

@@ -3,11 +3,11 @@ import { Context, Effect, Exit, Layer, Logger, References, Redacted, Schedule, S
 import { FetchHttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { createServer } from "node:http"
 import * as Net from "node:net"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as CircuitBreakers from "../../src/CircuitBreakers.ts"
-import type * as ControlApi from "../../src/ControlApi.ts"
-import * as ControlClient from "../../src/ControlClient.ts"
-import type * as ControlPlane from "../../src/ControlPlane.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
+import type * as ControlApi from "../../src/control/ControlApi.ts"
+import * as ControlClient from "../../src/control/ControlClient.ts"
+import type * as ControlPlane from "../../src/control/ControlPlane.ts"
 
 /** Token of the operators in tests. */
 export const secret = "a-token-that-is-long-enough"

@@ -3,7 +3,7 @@
  * it wrote, write late, lose its rows, and have a clock of its own.
  */
 import { Clock, Effect, Fiber, Queue, Random } from "effect"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 
 /** What is wrong with the table, for all of its clients or for one. */
 export interface Faults {

@@ -4,11 +4,11 @@
  */
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import * as CircuitHistory from "../../src/CircuitHistory.ts"
-import * as CircuitState from "../../src/CircuitState.ts"
-import type * as CircuitStore from "../../src/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/CircuitStoreShared.ts"
-import * as CircuitTable from "../../src/CircuitTable.ts"
+import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
+import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import type * as CircuitStore from "../../src/store/CircuitStore.ts"
+import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitTable from "../../src/store/CircuitTable.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
 

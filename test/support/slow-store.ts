@@ -2,8 +2,8 @@
  * A store that several instances share and that answers late.
  */
 import { Effect } from "effect"
-import type * as CircuitState from "../../src/CircuitState.ts"
-import * as CircuitStore from "../../src/CircuitStore.ts"
+import type * as CircuitState from "../../src/circuit/CircuitState.ts"
+import * as CircuitStore from "../../src/store/CircuitStore.ts"
 
 /**
  * Creates a store that applies a step after `wait`, to a row that the cells of

@@ -1,11 +1,11 @@
 import { Context, Data, Effect, Exit, Layer, Schema, Scope, Stream } from "effect"
 import type { Duration } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import * as Backoff from "../../src/Backoff.ts"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as CircuitBreakers from "../../src/CircuitBreakers.ts"
-import * as CircuitStore from "../../src/CircuitStore.ts"
-import * as Outcome from "../../src/Outcome.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
+import * as CircuitStore from "../../src/store/CircuitStore.ts"
+import * as Outcome from "../../src/core/Outcome.ts"
 
 class A extends Data.TaggedError("A")<{ readonly a: number }> {}
 class B extends Data.TaggedError("B")<{ readonly b: number }> {}

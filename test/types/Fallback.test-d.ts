@@ -1,6 +1,6 @@
 import { Cause, Context, Data, Effect } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import * as Fallback from "../../src/Fallback.ts"
+import * as Fallback from "../../src/policies/Fallback.ts"
 
 class Db extends Context.Service<Db, { readonly url: string }>()("test/Db") {}
 class Cache extends Context.Service<Cache, { readonly url: string }>()("test/Cache") {}

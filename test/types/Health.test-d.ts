@@ -1,7 +1,7 @@
 import { Context, DateTime, Duration, Effect, Layer, Schedule, Schema, Scope, Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as Health from "../../src/Health.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as Health from "../../src/health/Health.ts"
 
 class Database extends Context.Service<Database, { readonly ping: Effect.Effect<void, "down"> }>()("Database") {}
 class Cache extends Context.Service<Cache, { readonly ping: Effect.Effect<boolean> }>()("Cache") {}

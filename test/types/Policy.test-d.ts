@@ -1,10 +1,10 @@
 import { Context, Data, Duration, Effect, Schedule, Schema, Scope } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import * as Backoff from "../../src/Backoff.ts"
-import * as CircuitBreaker from "../../src/CircuitBreaker.ts"
-import * as Policy from "../../src/Policy.ts"
-import * as Retry from "../../src/Retry.ts"
-import * as Timeout from "../../src/Timeout.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
+import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as Policy from "../../src/compose/Policy.ts"
+import * as Retry from "../../src/policies/Retry.ts"
+import * as Timeout from "../../src/policies/Timeout.ts"
 
 class A extends Data.TaggedError("A")<{ readonly a: number }> {}
 class B extends Data.TaggedError("B")<{ readonly b: number }> {}

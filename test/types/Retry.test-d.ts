@@ -1,7 +1,7 @@
 import { Context, Data, Duration, Effect, Schedule } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import * as Backoff from "../../src/Backoff.ts"
-import * as Retry from "../../src/Retry.ts"
+import * as Backoff from "../../src/policies/Backoff.ts"
+import * as Retry from "../../src/policies/Retry.ts"
 
 class A extends Data.TaggedError("A")<{ readonly a: number }> {}
 class B extends Data.TaggedError("B")<{ readonly b: number }> {}

@@ -1,6 +1,6 @@
 import { Context, Duration, Effect, Schema } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import * as Timeout from "../../src/Timeout.ts"
+import * as Timeout from "../../src/policies/Timeout.ts"
 
 class Db extends Context.Service<Db, { readonly url: string }>()("test/Db") {}
 class Cache extends Context.Service<Cache, { readonly url: string }>()("test/Cache") {}

@@ -1,0 +1,172 @@
+/**
+ * A named circuit with the circuits of its keys.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as BreakerOptions from "./BreakerOptions.ts"
+import type * as CircuitChange from "./CircuitChange.ts"
+import * as Circuit from "./Circuit.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as CircuitStatus from "./CircuitStatus.ts"
+import type * as CircuitStore from "../../store/CircuitStore.ts"
+import * as Outcome from "../../core/Outcome.ts"
+import * as TripPolicy from "../../circuit/TripPolicy.ts"
+
+/**
+ * How a breaker shares its circuits.
+ */
+export interface Sharing {
+  /** Store that keeps the circuits in step with others. */
+  readonly store: CircuitStore.CircuitStore["Service"]
+  readonly make: (breaker: Circuit.Common, key: string | undefined) => Circuit.Circuit
+}
+
+/**
+ * A named circuit with the circuits of its keys.
+ */
+export class Breaker implements Circuit.Common {
+  /** Name of the breaker. */
+  readonly name: string
+  /** The options, resolved and checked. */
+  readonly settings: BreakerOptions.Settings
+  /** How the circuits are shared, absent where they are this process's own. */
+  readonly sharing: Sharing | undefined
+  /** The breaker's own circuit. Where it is held, its keys are too. */
+  readonly main: Circuit.Circuit
+  /** Called for each change of state. What one throws is logged. */
+  readonly listeners: Set<CircuitChange.Listener> = new Set()
+  /** Clock of the fiber that was last admitted. */
+  clock: Clock.Clock
+  /** Who looks at single calls, if anybody does. */
+  observer: Circuit.Observer | undefined = undefined
+  /** Whether anybody looks at how long calls take, or at when they end. */
+  timed: boolean
+  /** Whether a success only ends a streak of failures. */
+  readonly plain: boolean
+  /** How long a slow call takes, in milliseconds. */
+  readonly slowMillis: number
+  private keyed: Map<string, Circuit.Circuit> | undefined = undefined
+  private uses = 0
+  private sweepAt: number
+  private sweptAt = 0
+  private sweptUses = 0
+
+  constructor(name: string, settings: BreakerOptions.Settings, clock: Clock.Clock, sharing?: Sharing) {
+    const { keys, trip } = settings.options
+    this.name = name
+    this.settings = settings
+    this.sharing = sharing
+    this.clock = clock
+    this.timed = TripPolicy.isTimed(trip)
+    this.plain = trip._tag === "Consecutive" && settings.classify === Outcome.classify
+    this.slowMillis = TripPolicy.slowAfterMillis(trip)
+    this.sweepAt = keys.max
+    this.main = this.make(undefined)
+  }
+
+  private make(key: string | undefined): Circuit.Circuit {
+    return this.sharing === undefined ? new Circuit.Circuit(this, key) : this.sharing.make(this, key)
+  }
+
+  /**
+   * Returns the circuit of a key, made if need be, or the breaker's own while
+   * that is held.
+   */
+  circuit(key: string | undefined, clock: Clock.Clock): Circuit.Circuit {
+    if (key === undefined || CircuitState.isHeld(this.main.current)) return this.main
+    return this.keyedCircuit(key, clock)
+  }
+
+  /** Returns the circuit of a key, made if need be. */
+  keyedCircuit(key: string, clock: Clock.Clock): Circuit.Circuit {
+    const keyed = (this.keyed ??= new Map<string, Circuit.Circuit>())
+    let circuit = keyed.get(key)
+    if (circuit === undefined) {
+      this.sweep(keyed, clock.currentTimeMillisUnsafe())
+      circuit = this.make(key)
+      keyed.set(key, circuit)
+      this.observer?.made(circuit)
+    }
+    circuit.used = ++this.uses
+    return circuit
+  }
+
+  /** Returns the circuit of a key, if there is one. */
+  existing(key: string | undefined): Circuit.Circuit | undefined {
+    return key === undefined ? this.main : this.keyed?.get(key)
+  }
+
+  /** Returns the breaker's own circuit and those of its keys. */
+  circuits(): ReadonlyArray<Circuit.Circuit> {
+    return this.keyed === undefined ? [this.main] : [this.main, ...this.keyed.values()]
+  }
+
+  /** What the breaker's own circuit is and has done. */
+  get status(): Effect.Effect<CircuitStatus.Status> {
+    return this.statusOf(undefined)
+  }
+
+  /** Returns what the circuit of a key is and has done. A key that was never used is closed. */
+  statusOf(key: string | undefined): Effect.Effect<CircuitStatus.Status> {
+    return Effect.map(Clock.currentTimeMillis, (now) =>
+      statusAt(this, this.existing(key) ?? new Circuit.Circuit(this, key), now)
+    )
+  }
+
+  /** Stops to keep the circuits in step. */
+  close(): void {
+    for (const circuit of this.circuits()) circuit.close()
+  }
+
+  // Forgets keys that were idle for long, then the least recently used ones
+  // until a tenth of the places is free.
+  private sweep(keyed: Map<string, Circuit.Circuit>, now: number): void {
+    const { idleFor, max } = this.settings.options.keys
+    const full = keyed.size >= this.sweepAt
+    const due = Math.abs(now - this.sweptAt) >= idleFor
+    if (!full && !due) return
+    const disposable = [...keyed.values()]
+      .filter((circuit) => isDisposable(circuit, idleFor, now))
+      .sort((a, b) => a.used - b.used)
+    const surplus = full ? keyed.size - Math.ceil(max * 0.9) + 1 : 0
+    disposable.forEach((circuit, i) => {
+      // The others of this list were used after the last sweep, or are not surplus.
+      if (i >= surplus && !(due && circuit.used <= this.sweptUses)) return
+      keyed.delete(circuit.key as string) // the circuits in the map have keys
+      circuit.close()
+      this.observer?.forgot(circuit)
+    })
+    if (due) {
+      this.sweptAt = now
+      this.sweptUses = this.uses
+    }
+    // Where nothing could be forgotten, another search waits for more to search.
+    this.sweepAt = Math.max(max, Math.ceil(keyed.size * 1.1))
+  }
+}
+
+// Closed, or ready to close for as long as idle circuits are kept, and not in use.
+const isDisposable = ({ current, inFlight }: Circuit.Circuit, idleFor: number, now: number): boolean => {
+  if (inFlight > 0) return false
+  const isIdle = (since: number) => now - since >= idleFor
+  switch (current._tag) {
+    case "Closed":
+      return true
+    case "Open":
+      return isIdle(CircuitState.openUntil(current))
+    case "HalfOpen":
+      return isIdle(Math.max(current.since, current.notBefore))
+    default:
+      return current.until !== undefined && isIdle(current.until)
+  }
+}
+
+const statusAt = ({ main }: Breaker, circuit: Circuit.Circuit, now: number): CircuitStatus.Status =>
+  // A hold on the breaker is one on its keys.
+  CircuitStatus.make(circuit, CircuitState.isHeld(main.current) ? main.current : circuit.current, now)
+
+/**
+ * Returns the status of the breaker's own circuit and of those of its keys.
+ */
+export const statuses = (breaker: Breaker, now: number): ReadonlyArray<CircuitStatus.Status> =>
+  breaker.circuits().map((circuit) => statusAt(breaker, circuit, now))

@@ -1,0 +1,460 @@
+/**
+ * One live circuit: its state, and what it has counted.
+ *
+ * **Details**
+ *
+ * - This module runs the pure machine of `CircuitState`. `Breaker` makes the
+ *   circuits, and `CircuitBreaker` is what services use.
+ * - A call through a closed circuit counts and does nothing else. Time is read
+ *   only by policies that need it.
+ * - A call is admitted and its outcome recorded exactly once, also when its
+ *   fiber is interrupted between the two.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
+import type * as BreakerOptions from "./BreakerOptions.ts"
+import * as CircuitChange from "./CircuitChange.ts"
+import * as CircuitRefusal from "./CircuitRefusal.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import type * as CircuitStore from "../../store/CircuitStore.ts"
+import * as Options from "../../core/Options.ts"
+import * as Outcome from "../../core/Outcome.ts"
+import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import type * as Window from "../../circuit/internal/Window.ts"
+
+/**
+ * What the circuits of a breaker have in common.
+ */
+export interface Common {
+  /** Name of the breaker. */
+  readonly name: string
+  readonly settings: BreakerOptions.Settings
+  /** Called for each change of state. */
+  readonly listeners: ReadonlySet<CircuitChange.Listener>
+  /** Who looks at single calls, if anybody does. */
+  readonly observer: Observer | undefined
+  /** Clock of the fiber that was last admitted. */
+  clock: Clock.Clock
+  /** Whether anybody looks at how long calls take, or at when they end. */
+  readonly timed: boolean
+  /** Whether a success only ends a streak of failures. */
+  readonly plain: boolean
+  /** How long a slow call takes, in milliseconds. */
+  readonly slowMillis: number
+}
+
+/**
+ * Somebody who looks at single calls. What it does is done while they run, and
+ * it must not throw.
+ */
+export interface Observer {
+  /**
+   * Called when the outcome of a call is recorded, of each call where the breaker is timed. A number of
+   * milliseconds that is not at least 0 says that nobody knows.
+   */
+  readonly settled: (circuit: Circuit, outcome: Outcome.Outcome["_tag"], millis: number) => void
+  /** Called for each refusal, also those of a dry run. */
+  readonly refused: (error: CircuitRefusal.CircuitOpenError) => void
+  /** Called for each circuit of a key that is made. */
+  readonly made: (circuit: Circuit) => void
+  /** Called for each circuit of a key that is forgotten. */
+  readonly forgot: (circuit: Circuit) => void
+}
+
+/**
+ * Admission of one call, to be settled once.
+ *
+ * **Details**
+ *
+ * `generation` is -1 for a call whose outcome moves nothing: one that only a dry
+ * run admitted, or one with a key that went through the breaker's own circuit.
+ * `permit` is above 0 for a probe.
+ */
+export interface Admission {
+  readonly generation: number
+  readonly permit: number
+  /** When the call was admitted, in milliseconds since the epoch. */
+  readonly start: number
+}
+
+/**
+ * Function that settles an admission by the exit of its call. Returns what is
+ * left to do, if anything.
+ */
+export type Settle<in A = unknown, in E = unknown> = (exit: Exit.Exit<A, E>) => Effect.Effect<void> | undefined
+
+/**
+ * Function that lets an effect be interrupted again.
+ */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * What comes of a call that asks to run.
+ */
+export type Admitted = Admission | CircuitRefusal.CircuitOpenError
+
+/**
+ * Pure step from a state to the next one.
+ */
+export type Step = (state: CircuitState.CircuitState, now: number) => CircuitState.CircuitState
+
+/**
+ * The last failure that a circuit recorded.
+ */
+export interface LastFailure {
+  /** When it was recorded, in milliseconds since the epoch. */
+  readonly at: number
+  readonly cause: Cause.Cause<unknown>
+}
+
+/**
+ * What only circuits in trouble count, so that the others stay small.
+ */
+export interface Trouble {
+  failures: number
+  ignored: number
+  slow: number
+  refused: number
+  changes: number
+  /** Permits that were given to probes. */
+  probes: number
+  lastFailure: LastFailure | undefined
+  /** Latest outcomes, two bits each, the newest last. */
+  outcomes: number
+}
+
+/**
+ * One live circuit. Its fields are for reading.
+ */
+export class Circuit {
+  readonly breaker: Common
+  /** Key of the circuit, absent for the breaker's own. */
+  readonly key: string | undefined
+  current: CircuitState.CircuitState = CircuitState.initial
+  /** Order of the latest use among the keys of a breaker. */
+  used = 0
+  /** Calls that were admitted. */
+  calls = 0
+  successes = 0
+  trouble: Trouble | undefined = undefined
+  /** Closed state that the window and the handler belong to. */
+  counting: CircuitState.CircuitState | undefined = undefined
+  window: Window.Window | undefined = undefined
+  private handler: Settle | undefined = undefined
+
+  constructor(breaker: Common, key: string | undefined) {
+    this.breaker = breaker
+    this.key = key
+  }
+
+  /** Admitted calls that have not settled. */
+  get inFlight(): number {
+    const { trouble } = this
+    return this.calls - this.successes - (trouble === undefined ? 0 : trouble.failures + trouble.ignored)
+  }
+
+  /**
+   * Admits a call to the circuit, which must be closed at this moment, and
+   * returns the function that settles it by its exit. The function is the same
+   * for all calls where nothing about a call is needed.
+   */
+  enter<A, E>(clock: Clock.Clock, classify: Outcome.Classify<A, E> | undefined): Settle<A, E> {
+    const { breaker } = this
+    if (this.counting !== this.current) this.count()
+    breaker.clock = clock
+    this.calls++
+    return classify === undefined && !breaker.timed
+      ? (this.handler as Settle) // made by `count`
+      : this.settleWith(classify, {
+          generation: this.current.generation,
+          permit: 0,
+          start: clock.currentTimeMillisUnsafe()
+        })
+  }
+
+  /**
+   * Returns the error for a call that the circuit refuses at this moment, and
+   * `undefined` where an admission may succeed.
+   */
+  refuse(clock: Clock.Clock): CircuitRefusal.CircuitOpenError | undefined {
+    const { machine, options } = this.breaker.settings
+    if (options.dryRun) return undefined
+    const now = clock.currentTimeMillisUnsafe()
+    const refused = CircuitState.refusal(this.current, now, machine)
+    return refused === undefined ? undefined : this.refused(this.current, refused.retryAt, now)
+  }
+
+  private refused(
+    state: CircuitState.CircuitState,
+    retryAt: number | undefined,
+    now: number
+  ): CircuitRefusal.CircuitOpenError {
+    this.troubles().refused++
+    const { name, observer } = this.breaker
+    const error = CircuitRefusal.make(name, this.key, state, retryAt, now)
+    observer?.refused(error)
+    return error
+  }
+
+  /**
+   * Admits a call, or says why the circuit refuses it.
+   *
+   * **Details**
+   *
+   * Run it where interruption is off; `restore` lets a wait for a store be
+   * interrupted. `key` is the one that the call has. Every admission must be
+   * settled.
+   */
+  admit(clock: Clock.Clock, _restore: Restore, key: string | undefined = this.key): Effect.Effect<Admitted> {
+    const now = clock.currentTimeMillisUnsafe()
+    const before = this.current
+    const [after, answer] = CircuitState.admit(before, now, this.breaker.settings.machine)
+    this.breaker.clock = clock
+    this.current = after
+    return this.answer({ before, after, answer }, now, key)
+  }
+
+  /** Reports the step of an admission, and says what comes of the call. */
+  protected answer(
+    { after, answer, before }: CircuitStore.Applied<CircuitState.Answer>,
+    now: number,
+    key: string | undefined
+  ): Effect.Effect<Admitted> {
+    const left = this.report(before, after)
+    const decided = this.decide(answer, after, now, key)
+    return left === undefined ? Exit.succeed(decided) : Effect.as(left, decided)
+  }
+
+  private decide(
+    answer: CircuitState.Answer,
+    state: CircuitState.CircuitState,
+    now: number,
+    key: string | undefined
+  ): Admitted {
+    const isRefused = answer._tag === "Refused"
+    const error = isRefused ? this.refused(state, answer.retryAt, now) : undefined
+    if (error !== undefined && !this.breaker.settings.options.dryRun) return error
+    this.calls++
+    if (isRefused || key !== this.key) return { generation: -1, permit: 0, start: now }
+    if (answer.permit > 0) this.troubles().probes++
+    return { generation: answer.generation, permit: answer.permit, start: now }
+  }
+
+  /**
+   * Returns the function that settles an admission by the exit of its call.
+   */
+  settleWith<A, E>(classify: Outcome.Classify<A, E> | undefined, admission: Admission): Settle<A, E> {
+    return (exit) => this.settle(classify, admission, exit)
+  }
+
+  private settle<A, E>(
+    classify: Outcome.Classify<A, E> | undefined,
+    admission: Admission,
+    exit: Exit.Exit<A, E>
+  ): Effect.Effect<void> | undefined {
+    const classified: Outcome.Classify<A, E> = classify ?? this.breaker.settings.classify
+    const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
+    let outcome: Outcome.Outcome
+    try {
+      outcome = checkOutcome(classified(exit))
+    } catch (defect) {
+      const died = Exit.die(defect)
+      const left = this.record(Outcome.ignored, cause, admission)
+      return left === undefined ? died : Effect.flatMap(left, () => died)
+    }
+    return this.record(outcome, cause, admission)
+  }
+
+  /**
+   * Records the outcome of an admitted call. Returns what is left to do, if
+   * anything.
+   */
+  record(outcome: Outcome.Outcome, cause: Cause.Cause<unknown>, admission: Admission): Effect.Effect<void> | undefined {
+    const { clock, observer, settings, slowMillis, timed } = this.breaker
+    const { generation, permit, start } = admission
+    const { _tag } = outcome
+    const now = _tag === "Success" && !timed && permit === 0 ? 0 : clock.currentTimeMillisUnsafe()
+    const elapsed = now - start
+    const slow = timed && elapsed >= slowMillis
+    observer?.settled(this, _tag, elapsed)
+    this.countOutcome(_tag, slow, now, cause)
+    const { current } = this
+    if (current.generation !== generation) return undefined
+    if (current._tag === "HalfOpen") {
+      // A slow probe is a failed one: the circuit would open again at once.
+      const said = slow ? "Failure" : _tag
+      const reason = _tag === "Failure" ? CircuitChange.because("a failed probe", "with", cause) : "a slow probe"
+      const settle =
+        (openMillis: number): Step =>
+        (state, at) =>
+          CircuitState.settle(state, { generation, permit, outcome: said, openMillis, reason }, at, settings.machine)
+      return said === "Failure" ? this.open(outcome, now, settle, false) : this.tell(settle(0), now, false)
+    }
+    if (current._tag !== "Closed") return undefined
+    if (this.counting !== current) this.count()
+    const { trip } = settings.options
+    const tripped = TripPolicy.record(trip, (this.window ??= TripPolicy.window(trip)), _tag, elapsed, now)
+    if (tripped === undefined) return undefined
+    const { failures } = tripped
+    const reason = _tag === "Failure" ? CircuitChange.because(tripped.reason, "the last with", cause) : tripped.reason
+    const opens =
+      (openMillis: number): Step =>
+      (state, at) =>
+        CircuitState.trip(state, { generation, openMillis, reason, failures }, at)
+    return this.open(outcome, clock.currentTimeMillisUnsafe(), opens, true)
+  }
+
+  private countOutcome(tag: Outcome.Outcome["_tag"], slow: boolean, now: number, cause: Cause.Cause<unknown>): void {
+    if (slow) this.troubles().slow++
+    if (tag === "Success") return this.succeeded()
+    const trouble = this.troubles()
+    trouble.outcomes = (trouble.outcomes << 2) | (tag === "Failure" ? 2 : 3)
+    if (tag === "Failure") {
+      trouble.failures++
+      trouble.lastFailure = { at: now, cause }
+    } else {
+      trouble.ignored++
+    }
+  }
+
+  // Applies a step that opens the circuit, once it is known for how long.
+  private open(
+    outcome: Outcome.Outcome,
+    now: number,
+    step: (openMillis: number) => Step,
+    trips: boolean
+  ): Effect.Effect<void> | undefined {
+    const { openMillis, options } = this.breaker.settings
+    const hinted =
+      outcome._tag === "Failure" && Duration.isDuration(outcome.retryAfter) ? Duration.toMillis(outcome.retryAfter) : 0
+    const tell = (millis: number) => this.tell(step(Math.min(options.maxOpenFor, Math.max(millis, hinted))), now, trips)
+    const millis = openMillis(CircuitState.nextOpening(this.current, now))
+    return typeof millis === "number"
+      ? tell(millis)
+      : Effect.flatMap(millis, (computed) => tell(computed) ?? Effect.void)
+  }
+
+  /**
+   * Applies the step that the outcome of a call causes. Returns what is left to
+   * do, if anything. `trips` says whether it opens a circuit that is closed.
+   */
+  protected tell(step: Step, now: number, _trips: boolean): Effect.Effect<void> | undefined {
+    return this.apply(step, now)
+  }
+
+  /**
+   * Applies the step of an operator. Returns what is left to do, if anything.
+   */
+  apply(step: Step, now: number): Effect.Effect<void> | undefined {
+    const before = this.current
+    this.current = step(before, now)
+    return this.report(before, this.current)
+  }
+
+  /**
+   * Stops to keep the circuit in step with others.
+   */
+  close(): void {}
+
+  /**
+   * Reports a change of state. Returns what is left to do, if anything.
+   */
+  protected report(from: CircuitState.CircuitState, to: CircuitState.CircuitState): Effect.Effect<void> | undefined {
+    if (from.generation === to.generation || (from._tag === "Closed" && to._tag === "Closed")) return undefined
+    this.troubles().changes++
+    const { listeners, name, settings } = this.breaker
+    const change = { name, key: this.key, from, to }
+    const logged = settings.options.log ? CircuitChange.log(change) : undefined
+    try {
+      CircuitChange.tell(listeners, change)
+    } catch (defect) {
+      return quietly(
+        Effect.flatMap(logged ?? Effect.void, () => Effect.logError("A listener of changes threw", defect))
+      )
+    }
+    return logged && quietly(logged)
+  }
+
+  // Begins to count for the current closed state.
+  private count(): void {
+    const state = this.current
+    // A store may write an equal state again, which is no reason to forget.
+    if (this.counting?.generation !== state.generation) this.window = undefined
+    this.counting = state
+    // Bound, because that takes less memory than a closure.
+    this.handler = this.settled.bind(this, state)
+  }
+
+  // Settles a call of a policy that needs to know nothing about it but its exit.
+  private settled(
+    admitted: CircuitState.CircuitState,
+    exit: Exit.Exit<unknown, unknown>
+  ): Effect.Effect<void> | undefined {
+    if (exit._tag === "Failure" || !this.breaker.plain) {
+      return this.settle(undefined, { generation: admitted.generation, permit: 0, start: Number.NaN }, exit)
+    }
+    this.succeeded()
+    // The window of a plain breaker is a streak, and made by the first failure.
+    if (this.window !== undefined && this.current.generation === admitted.generation) {
+      ;(this.window as Window.Streak).hits = 0
+    }
+    return undefined
+  }
+
+  private succeeded(): void {
+    this.successes++
+    const { trouble } = this
+    if (trouble !== undefined) trouble.outcomes = (trouble.outcomes << 2) | 1
+  }
+
+  private troubles(): Trouble {
+    return (this.trouble ??= noTrouble(this.successes))
+  }
+}
+
+/**
+ * Returns the trouble of a circuit that has had none but successes.
+ */
+export const noTrouble = (successes: number): Trouble => ({
+  failures: 0,
+  ignored: 0,
+  slow: 0,
+  refused: 0,
+  changes: 0,
+  probes: 0,
+  lastFailure: undefined,
+  outcomes: successes === 0 ? 0 : 0x55555555 >>> Math.max(0, 32 - 2 * successes)
+})
+
+// A classifier that TypeScript did not check may return anything.
+const checkOutcome = (outcome: Outcome.Outcome | undefined): Outcome.Outcome =>
+  outcome?._tag === "Success" || outcome?._tag === "Failure" || outcome?._tag === "Ignored"
+    ? outcome
+    : Options.reject("Outcome", "classify", outcome, "a function that returns an Outcome")
+
+// A logger that fails is no reason for a call to fail.
+const quietly = (logged: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(logged, () => Effect.void)
+
+/**
+ * Returns whether the next operation of a fiber is certain to run.
+ *
+ * **Details**
+ *
+ * An operation that returns an `onExit` has it installed by the next operation.
+ * Where the scheduler may let the fiber yield between the two, an interruption
+ * there would lose the `onExit`.
+ */
+export const isFramed = (fiber: Fiber.Fiber<unknown, unknown>): boolean => {
+  const { cache } = fiber
+  return (
+    cache.preventYield ||
+    (cache.scheduler.shouldYield === countsOperations && fiber.currentOpCount + 1 < cache.maxOpsBeforeYield)
+  )
+}
+
+const countsOperations = Scheduler.MixedScheduler.prototype.shouldYield

@@ -1,0 +1,129 @@
+/**
+ * Circuits that a store keeps in step with those of other processes.
+ *
+ * **Details**
+ *
+ * - A probe waits for the store before it runs. A circuit asks one question at
+ *   a time and refuses its other callers meanwhile: an open time that ends is
+ *   no rush to the store.
+ * - A permit that is granted after its caller left is given back.
+ * - A call does not wait until the store has heard of its outcome.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Breaker from "./Breaker.ts"
+import * as Circuit from "./Circuit.ts"
+import { CircuitOpenError } from "./CircuitRefusal.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import type * as CircuitStore from "../../store/CircuitStore.ts"
+import * as Outcome from "../../core/Outcome.ts"
+
+/**
+ * Circuit that a store keeps in step with others, from when it is made until it
+ * is closed.
+ */
+export class SharedCircuit extends Circuit.Circuit implements CircuitStore.Cell {
+  private readonly store: CircuitStore.CircuitStore["Service"]
+  private asking = false
+  /** Generation whose trip the store is being told of. */
+  private tripping: number | undefined = undefined
+
+  constructor(breaker: Circuit.Common, key: string | undefined, store: CircuitStore.CircuitStore["Service"]) {
+    super(breaker, key)
+    this.store = store
+    store.attach(this)
+  }
+
+  /** Name of the breaker. */
+  get name(): string {
+    return this.breaker.name
+  }
+
+  /** Reports a change that another process made. */
+  changed(before: CircuitState.CircuitState, after: CircuitState.CircuitState): Effect.Effect<void> {
+    return this.report(before, after) ?? Effect.void
+  }
+
+  override close(): void {
+    this.store.detach(this)
+  }
+
+  override admit(
+    clock: Clock.Clock,
+    restore: Circuit.Restore,
+    key: string | undefined = this.key
+  ): Effect.Effect<Circuit.Admitted> {
+    const now = clock.currentTimeMillisUnsafe()
+    const step: CircuitStore.Step<CircuitState.Answer> = (state, at) =>
+      CircuitState.admit(state, at, this.breaker.settings.machine)
+    const before = this.current
+    // What changes nothing is no question for the store.
+    if (step(before, now)[0] === before) return super.admit(clock, restore, key)
+    const answer = (applied: CircuitStore.Applied<CircuitState.Answer>) => this.answer(applied, now, key)
+    if (this.asking) return answer({ before, after: before, answer: { _tag: "Refused" } })
+    this.breaker.clock = clock
+    const applied = this.store.update(this, now, step)
+    if (isSuccess(applied)) return answer(applied.value)
+    this.asking = true
+    const question = Effect.onExitPrimitive(applied, () => {
+      this.asking = false
+      return undefined
+    })
+    // The question goes on where its caller is interrupted.
+    return Effect.flatMap(Effect.forkDetach(question, { startImmediately: true }), (asked) => {
+      const giveBack = Effect.flatMap(Effect.flatMap(Fiber.join(asked), answer), (admitted) =>
+        admitted instanceof CircuitOpenError
+          ? Effect.void
+          : (this.record(Outcome.ignored, Cause.empty, admitted) ?? Effect.void)
+      )
+      return Effect.onExit(restore(Fiber.join(asked)), (exit) =>
+        Exit.isSuccess(exit) ? Effect.void : Effect.forkDetach(giveBack)
+      ).pipe(Effect.flatMap(answer))
+    })
+  }
+
+  override apply(step: Circuit.Step, now: number): Effect.Effect<void> | undefined {
+    const applied = this.update(step, now, false)
+    return isSuccess(applied) ? this.reported(applied.value) : this.whenApplied(applied)
+  }
+
+  protected override tell(step: Circuit.Step, now: number, trips: boolean): Effect.Effect<void> | undefined {
+    const { generation } = this.current
+    if (trips && this.tripping === generation) return undefined
+    const applied = this.update(step, now, trips)
+    if (isSuccess(applied)) return this.reported(applied.value)
+    // A store that is not eager hears of a trip once.
+    if (trips) this.tripping = generation
+    const told = Effect.onExitPrimitive(this.whenApplied(applied), () => {
+      if (trips) this.tripping = undefined
+      return undefined
+    })
+    return Effect.asVoid(Effect.forkDetach(told))
+  }
+
+  private update(step: Circuit.Step, now: number, eager: boolean) {
+    return this.store.update(this, now, (state, at) => [step(state, at), undefined], { eager })
+  }
+
+  private reported({ after, before }: CircuitStore.Applied<unknown>): Effect.Effect<void> | undefined {
+    return this.report(before, after)
+  }
+
+  private whenApplied(applied: Effect.Effect<CircuitStore.Applied<unknown>>): Effect.Effect<void> {
+    return Effect.flatMap(applied, ({ after, before }) => this.changed(before, after))
+  }
+}
+
+const isSuccess = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+/**
+ * Creates how a breaker shares its circuits through a store.
+ */
+export const sharing = (store: CircuitStore.CircuitStore["Service"]): Breaker.Sharing => ({
+  store,
+  make: (breaker, key) => new SharedCircuit(breaker, key, store)
+})

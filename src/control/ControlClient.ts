@@ -1,0 +1,75 @@
+/**
+ * Client of a control plane, derived from the definition that it is served by.
+ *
+ * **Example** (Holding a circuit open for ten minutes)
+ *
+ * ```ts
+ * import { Duration, Effect, Redacted } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ * import { ControlClient } from "effect-resilience"
+ *
+ * const program = Effect.gen(function*() {
+ *   const client = yield* ControlClient.make({
+ *     url: "https://orders.internal/resilience",
+ *     token: Redacted.make("correct-horse-battery-staple")
+ *   })
+ *   return yield* client.operations.holdOpen({
+ *     payload: { name: "payments", reason: "provider maintenance", by: "ada", for: Duration.minutes(10) }
+ *   })
+ * }).pipe(Effect.provide(FetchHttpClient.layer))
+ * ```
+ */
+import type * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import type * as Redacted from "effect/Redacted"
+import * as ControlApi from "./ControlApi.ts"
+import * as Rules from "../core/Options.ts"
+
+/**
+ * Client of a control plane: `circuits` reads, `health` reports, `operations`
+ * changes.
+ */
+export type ControlClient = HttpApiClient.ForApi<typeof ControlApi.Api>
+
+/**
+ * Options of a client.
+ */
+export interface Options {
+  /** Address of the control plane with its prefix, such as `"https://orders.internal/resilience"`. */
+  readonly url: string | URL
+  /** Token that every request brings. Default: none. */
+  readonly token?: Redacted.Redacted | undefined
+}
+
+/**
+ * Creates a client.
+ *
+ * **Details**
+ *
+ * Throws an `InvalidOptionError` for an address that is no http or https URL, or
+ * that holds a user, a query or a fragment. Nothing is tried again: an operation
+ * of which the answer was lost may have been done.
+ */
+export const make = (options: Options): Effect.Effect<ControlClient, never, HttpClient.HttpClient> => {
+  const baseUrl = address(options.url)
+  const { token } = options
+  return HttpApiClient.make(ControlApi.Api, {
+    baseUrl,
+    transformClient: (client) =>
+      token === undefined ? client : HttpClient.mapRequest(client, HttpClientRequest.bearerToken(token))
+  })
+}
+
+const address = (url: string | URL): string => {
+  const rule = "an http or https URL without user, query and fragment"
+  // What is told of a wrong one holds no password.
+  const reject = () => Rules.reject("ControlClient", "url", "another text", rule)
+  const text = String(url)
+  if (!URL.canParse(text)) return reject()
+  const { hash, origin, password, pathname, protocol, search, username } = new URL(text)
+  return /^https?:$/.test(protocol) && username === "" && password === "" && search === "" && hash === ""
+    ? `${origin}${pathname.replace(/\/+$/, "")}`
+    : reject()
+}

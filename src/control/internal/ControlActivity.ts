@@ -1,0 +1,171 @@
+/**
+ * What circuits did in the last minutes, and how long their latest calls took.
+ *
+ * **Details**
+ *
+ * - Rates come from the counts of the circuits, which are looked at once a
+ *   period. Calls pay nothing for them.
+ * - Latencies are measured only while somebody looks.
+ */
+import { constVoid } from "effect/Function"
+import type * as Circuit from "../../breaker/internal/Circuit.ts"
+import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
+import * as CircuitObservers from "../../breaker/internal/CircuitObservers.ts"
+import type * as ControlApi from "../ControlApi.ts"
+
+/**
+ * Periods that rates are kept for.
+ */
+export const periods = 60
+
+/**
+ * Calls that latencies are taken from.
+ */
+export const latestCalls = 100
+
+interface Counts {
+  readonly successes: number
+  readonly failures: number
+  readonly refused: number
+}
+
+interface Track {
+  readonly counted: Counts
+  /** What happened in each period, the newest last. */
+  readonly past: ReadonlyArray<Counts>
+}
+
+const nothing: Counts = { successes: 0, failures: 0, refused: 0 }
+
+const countsOf = ({ successes, trouble }: Circuit.Circuit): Counts => ({
+  successes,
+  failures: trouble?.failures ?? 0,
+  refused: trouble?.refused ?? 0
+})
+
+/**
+ * Rates of circuits, by period.
+ */
+export class Rates {
+  private readonly everyMillis: number
+  private tracks: ReadonlyMap<Circuit.Circuit, Track>
+  private at: number
+  private sampled = 0
+
+  constructor(everyMillis: number, circuits: ReadonlyArray<Circuit.Circuit>, now: number) {
+    this.everyMillis = everyMillis
+    this.at = now
+    this.tracks = new Map(circuits.map((circuit) => [circuit, { counted: countsOf(circuit), past: [] }]))
+  }
+
+  /**
+   * Ends a period. `areAll` says that no circuit is left out, so that one that
+   * was not there before is new.
+   */
+  sample(circuits: ReadonlyArray<Circuit.Circuit>, areAll: boolean, now: number): void {
+    this.tracks = new Map(
+      circuits.map((circuit) => {
+        const counted = countsOf(circuit)
+        const { counted: before, past } = this.tracks.get(circuit) ?? { counted: areAll ? nothing : counted, past: [] }
+        const period = {
+          successes: counted.successes - before.successes,
+          failures: counted.failures - before.failures,
+          refused: counted.refused - before.refused
+        }
+        return [circuit, { counted, past: [...past.slice(1 - periods), period] }]
+      })
+    )
+    this.at = now
+    this.sampled = Math.min(periods, this.sampled + 1)
+  }
+
+  /** Returns what happened in the last period. */
+  latest(): ControlApi.Activity {
+    return this.activity(Math.min(1, this.sampled))
+  }
+
+  /** Returns what happened in all periods. */
+  all(): ControlApi.Activity {
+    return this.activity(this.sampled)
+  }
+
+  private activity(count: number): ControlApi.Activity {
+    const circuits = Array.from(this.tracks).flatMap(([{ breaker, key }, { past }]) => {
+      const shown = count === 0 ? [] : past.slice(-count)
+      if (shown.every(({ failures, refused, successes }) => successes + failures + refused === 0)) return []
+      return {
+        name: breaker.name,
+        ...(key === undefined ? undefined : { key }),
+        successes: shown.map(({ successes }) => successes),
+        failures: shown.map(({ failures }) => failures),
+        refused: shown.map(({ refused }) => refused)
+      }
+    })
+    return { at: this.at, everyMillis: this.everyMillis, periods: count, circuits }
+  }
+}
+
+interface Ring {
+  readonly millis: Float64Array
+  count: number
+  /** What was computed, for that many calls. */
+  computed: ControlApi.Latency | undefined
+  computedFor: number
+}
+
+/**
+ * Latencies of the latest calls of each circuit.
+ */
+export class Latencies {
+  private readonly registry: CircuitBreakers.CircuitBreakers["Service"]
+  private rings = new WeakMap<Circuit.Circuit, Ring>()
+  private unfollow: (() => void) | undefined
+
+  constructor(registry: CircuitBreakers.CircuitBreakers["Service"]) {
+    this.registry = registry
+  }
+
+  /** Begins to measure. */
+  start(): void {
+    this.unfollow ??= CircuitObservers.follow(this.registry, (breaker) =>
+      CircuitObservers.observe(breaker, this.observer, true)
+    )
+  }
+
+  /** Stops to measure, and forgets what was measured. */
+  stop(): void {
+    this.unfollow?.()
+    this.unfollow = undefined
+    this.rings = new WeakMap()
+  }
+
+  /** Returns the latencies of a circuit, if a call ended since measuring began. */
+  of(circuit: Circuit.Circuit): ControlApi.Latency | undefined {
+    const ring = this.rings.get(circuit)
+    if (ring === undefined) return undefined
+    if (ring.computedFor !== ring.count) {
+      const sorted = ring.millis.slice(0, ring.count).sort()
+      // A share of a list that is not empty.
+      const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] as number
+      ring.computed = { p50: at(0.5), p95: at(0.95), calls: sorted.length }
+      ring.computedFor = ring.count
+    }
+    return ring.computed
+  }
+
+  private readonly observer: Circuit.Observer = {
+    settled: (circuit, _outcome, millis) => {
+      // A call that began before measuring, or a clock that was set back.
+      if (!(millis >= 0)) return
+      let ring = this.rings.get(circuit)
+      if (ring === undefined) {
+        ring = { millis: new Float64Array(latestCalls), count: 0, computed: undefined, computedFor: 0 }
+        this.rings.set(circuit, ring)
+      }
+      ring.millis[ring.count++ % latestCalls] = millis
+    },
+    refused: constVoid,
+    made: constVoid,
+    forgot: constVoid
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * Migration of the tables that circuits are shared through: what SQL databases
+ * have to be told, as text to be shown, and in steps to be applied.
+ *
+ * **Details**
+ *
+ * - Each step is applied once, and noted in a table of its own that is named as
+ *   the first with `_migrations` after it. The statements of a step note it
+ *   themselves, so that they may as well be run by hand.
+ * - All steps that are missing are applied in one transaction, under a lock.
+ *   Any number of processes may begin at the same time.
+ * - Tested with PostgreSQL and SQLite. Other databases are refused.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { hasProperty } from "effect/Predicate"
+import * as SqlClient from "effect/sql/SqlClient"
+import * as SqlError from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import { TableError } from "./CircuitTable.ts"
+import * as Rules from "../core/Options.ts"
+
+/**
+ * Options of a migration.
+ */
+export interface Options {
+  /**
+   * Name of the table, with its schema and a dot before it where it needs one.
+   * Lower-case letters, digits and `_`. Default: `resilience_circuits`.
+   */
+  readonly table?: string | undefined
+}
+
+/**
+ * Defaults of the options.
+ */
+export const defaults = { table: "resilience_circuits" } as const
+
+/**
+ * Databases that there are steps for.
+ */
+export type Dialect = "pg" | "sqlite"
+
+/**
+ * Step of a migration.
+ */
+export interface Step {
+  /** Number, from 1 on and without gaps. */
+  readonly id: number
+  /** What it does, in a few words. */
+  readonly name: string
+  /** SQL statements, without a semicolon. */
+  readonly statements: ReadonlyArray<string>
+}
+
+/**
+ * What a migration did: made the table, brought it up to date, or found that it
+ * was.
+ */
+export type Outcome = "created" | "updated" | "current"
+
+const quote = /* @__PURE__ */ Statement.defaultEscape('"')
+
+/**
+ * Returns the checked name of the table.
+ *
+ * **Gotchas**
+ *
+ * Throws an `InvalidOptionError` where the name is none.
+ */
+export const tableOf = ({ table = defaults.table }: Options): string =>
+  typeof table === "string" && /^([a-z_][a-z0-9_]{0,40}\.)?[a-z_][a-z0-9_]{0,40}$/.test(table)
+    ? table
+    : Rules.reject(
+        "CircuitStoreSql",
+        "table",
+        table,
+        "a name of up to 41 lower-case letters, digits and _, with a schema and a dot before it or without"
+      )
+
+/**
+ * Returns all steps of a migration, oldest first.
+ *
+ * **Example** (Showing what will be done)
+ *
+ * ```ts
+ * import { CircuitMigration } from "effect-resilience/store"
+ *
+ * const steps = CircuitMigration.steps("pg", { table: "ops.circuits" })
+ *
+ * steps.map(({ name }) => name) // => ["make the table", "index rows by when they were written"]
+ * steps[1]?.statements[0] // => 'CREATE INDEX "circuits_updated_at" ON "ops"."circuits" (namespace, updated_at)'
+ * ```
+ */
+export const steps = (dialect: Dialect, options: Options = {}): ReadonlyArray<Step> => {
+  const name = tableOf(options)
+  const table = quote(name)
+  const versions = quote(`${name}_migrations`)
+  const bare = name.slice(name.indexOf(".") + 1)
+  const isPg = dialect === "pg"
+  // SQLite has an index in the schema that its name says, PostgreSQL in that of its table.
+  const index = quote(isPg ? `${bare}_updated_at` : `${name}_updated_at`)
+  const time = isPg ? "timestamptz" : "integer"
+  const text = isPg ? `text COLLATE "C"` : "text"
+  const noted = (id: number) => `INSERT INTO ${versions} (step) VALUES (${id})`
+  return [
+    {
+      id: 1,
+      name: "make the table",
+      statements: [
+        `CREATE TABLE ${table} (
+  namespace ${text} NOT NULL,
+  resource_key ${text} NOT NULL,
+  version bigint NOT NULL,
+  state text NOT NULL CHECK (state IN ('CLOSED', 'OPEN', 'HALF_OPEN', 'HELD_OPEN', 'HELD_CLOSED')),
+  failure_count integer NOT NULL,
+  open_until ${time},
+  data text NOT NULL,
+  updated_by text NOT NULL,
+  updated_at ${time} NOT NULL,
+  used_at ${time} NOT NULL,
+  PRIMARY KEY (namespace, resource_key)
+)`,
+        `CREATE TABLE ${versions} (
+  step integer NOT NULL PRIMARY KEY,
+  applied_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
+)`,
+        noted(1)
+      ]
+    },
+    {
+      id: 2,
+      name: "index rows by when they were written",
+      statements: [`CREATE INDEX ${index} ON ${isPg ? table : quote(bare)} (namespace, updated_at)`, noted(2)]
+    }
+  ]
+}
+
+/**
+ * Returns the SQL text of steps, to be shown or to be run by hand.
+ */
+export const show = (steps: ReadonlyArray<Step>): string =>
+  steps
+    .map(({ id, name, statements }) => [`-- ${id}: ${name}`, ...statements.map((each) => `${each};`)].join("\n"))
+    .join("\n\n")
+
+/**
+ * Returns the dialect of the client that is there.
+ *
+ * **Gotchas**
+ *
+ * Dies with an `InvalidOptionError` where the client is for another database.
+ */
+export const dialect: Effect.Effect<Dialect, never, SqlClient.SqlClient> = /* @__PURE__ */ Effect.map(
+  SqlClient.SqlClient,
+  (sql) => {
+    const refused = (name: string) => (): Dialect =>
+      Rules.reject("CircuitStoreSql", "client", name, "one of PostgreSQL or SQLite")
+    return sql.onDialectOrElse({
+      pg: (): Dialect => "pg",
+      sqlite: (): Dialect => "sqlite",
+      mysql: refused("mysql"),
+      mssql: refused("mssql"),
+      orElse: refused("another")
+    })
+  }
+)
+
+/**
+ * Returns the steps that a database still needs.
+ *
+ * **Details**
+ *
+ * It reads, and changes nothing. A table of that name that was not made by these
+ * steps is an error. A table that a newer version made needs nothing.
+ */
+export const pending = (options: Options = {}): Effect.Effect<ReadonlyArray<Step>, TableError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const all = steps(yield* dialect, options)
+    return all.slice(yield* alone(tableOf(options), (sql) => stepOf(sql, options)))
+  })
+
+/**
+ * Applies the steps that a database still needs.
+ *
+ * **Gotchas**
+ *
+ * It opens a transaction of its own, also within another one.
+ */
+export const apply = (options: Options = {}): Effect.Effect<Outcome, TableError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const kind = yield* dialect
+    const all = steps(kind, options)
+    const table = tableOf(options)
+    return yield* alone(table, (sql) =>
+      Effect.gen(function* () {
+        // A process that may only read and write gets along with a table that is up to date.
+        if ((yield* stepOf(sql, options)) >= all.length) return "current"
+        return yield* sql.withTransaction(
+          Effect.gen(function* () {
+            if (kind === "pg") yield* sql`SELECT pg_advisory_xact_lock(hashtextextended(${lockOf(table)}, 0))::text`
+            const done = yield* stepOf(sql, options)
+            const missing = all.slice(done)
+            if (done === 0) yield* sql.unsafe(`DROP TABLE IF EXISTS ${quote(`${table}_migrations`)}`)
+            for (const statement of missing.flatMap(({ statements }) => statements)) yield* sql.unsafe(statement)
+            return missing.length === 0 ? "current" : done === 0 ? "created" : "updated"
+          })
+        )
+      }).pipe(
+        // Who waited for the lock has to see what was done meanwhile.
+        Effect.provideService(
+          SqlClient.BeginTransaction,
+          kind === "pg" ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN IMMEDIATE"
+        )
+      )
+    )
+  })
+
+const lockOf = (table: string): string => `effect-resilience ${table}`
+
+/**
+ * Returns the last step that was applied, 0 where there is no table.
+ */
+const stepOf = (sql: SqlClient.SqlClient, options: Options): Effect.Effect<number, SqlError.SqlError | TableError> =>
+  Effect.gen(function* () {
+    const table = tableOf(options)
+    const columns = yield* columnsOf(sql, table)
+    if (columns.length === 0) return 0
+    const noted = yield* columnsOf(sql, `${table}_migrations`)
+    const rows =
+      noted.length === 0
+        ? []
+        : yield* sql<{
+            readonly step: number | string | null
+          }>`SELECT max(step) AS step FROM ${sql(`${table}_migrations`)}`
+    const step = Number(rows[0]?.step ?? 0)
+    if (step > 0) return step
+    const lacks = ["namespace", "version", "data", "updated_by", "used_at"].filter((name) => !columns.includes(name))
+    return yield* new TableError({
+      message: `table ${table} exists and was not made by this library${lacks.length === 0 ? "" : ` (it has no ${lacks.join(", ")})`}: rename it, or choose another name with the option \`table\``
+    })
+  })
+
+const columnsOf = (
+  sql: SqlClient.SqlClient,
+  table: string
+): Effect.Effect<ReadonlyArray<string>, SqlError.SqlError> => {
+  const [schema, bare] = table.includes(".") ? table.split(".") : [undefined, table]
+  const rows = sql.onDialectOrElse({
+    pg: () => sql<{ readonly name: string }>`SELECT attname::text AS name FROM pg_attribute
+      WHERE attrelid = to_regclass(${quote(table)}) AND attnum > 0 AND NOT attisdropped`,
+    orElse: () =>
+      schema === undefined
+        ? sql<{ readonly name: string }>`SELECT name FROM pragma_table_info(${bare})`
+        : sql<{ readonly name: string }>`SELECT name FROM pragma_table_info(${bare}, ${schema})`
+  })
+  return Effect.map(rows, (found) => found.map(({ name }) => name))
+}
+
+/**
+ * Runs an operation on the client that is there, outside of any transaction of
+ * its caller, and makes a `TableError` of what it fails with. It ends at once
+ * when it is interrupted.
+ */
+export const alone = <A>(
+  table: string,
+  operation: (sql: SqlClient.SqlClient) => Effect.Effect<A, SqlError.SqlError | TableError>
+): Effect.Effect<A, TableError, SqlClient.SqlClient> =>
+  Effect.flatMap(SqlClient.SqlClient, (client) => {
+    const sql = client.withoutTransforms()
+    return promptly(operation(sql)).pipe(
+      Effect.updateContext((context: Context.Context<never>) => Context.omit(sql.transactionService)(context)),
+      Effect.mapError((error) => toTableError(error, table)),
+      // Where a connection is lost within a transaction, its end is a defect.
+      Effect.catchCause((cause) => {
+        const lost = cause.reasons
+          .filter(Cause.isDieReason)
+          .map(({ defect }) => defect)
+          .find(SqlError.isSqlError)
+        return lost === undefined ? Effect.failCause(cause) : Effect.fail(toTableError(lost, table))
+      })
+    )
+  })
+
+/**
+ * Runs an operation whose interruption nobody waits for: a driver cancels a
+ * query first, and waits for seconds where the server does not answer.
+ */
+export const promptly = <A, E>(operation: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkDetach(Effect.interruptible(operation), { startImmediately: true }), (fiber) =>
+      Effect.onInterrupt(restore(Fiber.join(fiber)), () => Effect.sync(() => fiber.interruptUnsafe()))
+    )
+  )
+
+/**
+ * Returns the `TableError` of an error of a client.
+ */
+export const toTableError = (error: SqlError.SqlError | TableError, table: string): TableError =>
+  error._tag === "TableError" ? error : new TableError({ message: messageOf(error, table), cause: error })
+
+/**
+ * Returns whether an operation failed because there is no table.
+ */
+export const isMissing = ({ cause }: TableError): boolean =>
+  SqlError.isSqlError(cause) && lacksTable(codeOf(cause), detailOf(cause.reason.cause, cause))
+
+const codeOf = ({ reason: { cause } }: SqlError.SqlError): unknown =>
+  hasProperty(cause, "code") ? cause.code : undefined
+
+const lacksTable = (code: unknown, detail: string): boolean => code === "42P01" || /no such table/i.test(detail)
+
+const messageOf = (error: SqlError.SqlError, table: string): string => {
+  const { cause } = error.reason
+  const code = codeOf(error)
+  const detail = detailOf(cause, error)
+  if (lacksTable(code, detail)) {
+    return `table ${table} does not exist: run \`resilience setup\`, or give the layer the option \`migrate\``
+  }
+  if (code === "42703" || /no such column|has no column/i.test(detail)) {
+    return `table ${table} is not up to date: run \`resilience setup\`, or give the layer the option \`migrate\` (${detail})`
+  }
+  // 3D is a database, 3F a schema.
+  if (code === "3D000" || code === "3F000") return `${detail}: make it first`
+  switch (error.reason._tag) {
+    case "AuthenticationError":
+      return `database refused the login: ${detail}`
+    case "AuthorizationError":
+      return `database user may not do this: ${detail}`
+    case "ConnectionError":
+      return `database cannot be reached: ${detail}`
+    default:
+      return `database failed: ${detail}`
+  }
+}
+
+/** Returns one line of what a driver said, without passwords. */
+const detailOf = (cause: unknown, error: SqlError.SqlError): string => {
+  // An address with several meanings has an error for each, and no message.
+  const inner: unknown = hasProperty(cause, "errors") && Array.isArray(cause.errors) ? cause.errors[0] : cause
+  const text = [inner, cause]
+    .map((each) => (hasProperty(each, "message") ? each.message : each))
+    .find((each): each is string => typeof each === "string" && each !== "")
+  const line = (text ?? error.message).split("\n", 1)[0] ?? ""
+  return line
+    .replace(/:\/\/[^\s@/]*@/g, "://")
+    .replace(/\p{Cc}/gu, " ")
+    .slice(0, 300)
+}

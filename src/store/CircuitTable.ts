@@ -1,0 +1,212 @@
+/**
+ * Tables of circuits: what a database has to do so that processes can share
+ * their circuits.
+ *
+ * **Details**
+ *
+ * - A table holds a row a circuit, each with a version, and compares versions
+ *   when it writes. It knows nothing of what the rows mean.
+ * - Its clock is the only one that counts for what stands in the rows.
+ * - `CircuitStoreShared` makes a `CircuitStore` of a table. It bounds every
+ *   operation in time, so a table need not; an operation must end soon after it
+ *   is interrupted.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as CircuitState from "../circuit/CircuitState.ts"
+import type * as CircuitStore from "./CircuitStore.ts"
+
+/**
+ * Error of a table that did not do what it was asked for.
+ */
+export class TableError extends Data.TaggedError("TableError")<{
+  /** What failed, in one line and without secrets. */
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/**
+ * Row of a circuit.
+ */
+export interface Row {
+  /** Name and key of the circuit, as `resourceKey` writes them. */
+  readonly resourceKey: string
+  /** Version, higher with each write, also after the row was removed and made again. */
+  readonly version: number
+  /** State of the circuit, as `encode` writes it. */
+  readonly data: string
+  /** Process that wrote it. */
+  readonly updatedBy: string
+  /** When it was written, in milliseconds since the epoch on the table's clock. */
+  readonly updatedAt: number
+}
+
+/**
+ * Row to be written. `state`, `failureCount` and `openUntil` repeat what `data`
+ * says, for people who look at the table.
+ */
+export interface Draft {
+  readonly resourceKey: string
+  readonly data: string
+  readonly updatedBy: string
+  readonly state: "CLOSED" | "OPEN" | "HALF_OPEN" | "HELD_OPEN" | "HELD_CLOSED"
+  readonly failureCount: number
+  /** When calls may be admitted again, in milliseconds since the epoch, where it is known. */
+  readonly openUntil: number | undefined
+}
+
+/**
+ * Rows, and what the table's clock said when they were read, in milliseconds
+ * since the epoch.
+ */
+export interface Read {
+  readonly now: number
+  readonly rows: ReadonlyArray<Row>
+}
+
+/**
+ * Table that holds the rows of circuits, all in one namespace.
+ */
+export interface CircuitTable {
+  /** Reads the rows of circuits. Those that are not there are left out. */
+  readonly read: (resourceKeys: ReadonlyArray<string>) => Effect.Effect<Read, TableError>
+  /**
+   * Reads the rows that were written at `since` or later, and all rows where it
+   * is `undefined`, ordered by resource key.
+   */
+  readonly changes: (since: number | undefined) => Effect.Effect<Read, TableError>
+  /**
+   * Writes a row where its version is `expected`, or where there is none and
+   * `expected` is 0. Returns the new version, or `undefined` where the row has
+   * another version.
+   */
+  readonly write: (draft: Draft, expected: number) => Effect.Effect<number | undefined, TableError>
+  /**
+   * Begins to listen to rows that are written, by this process too. Succeeds
+   * once nothing more can be missed; the queue fails when that ends. Absent
+   * where the database cannot tell, and a store has to ask.
+   */
+  readonly listen: Effect.Effect<Queue.Dequeue<Row, TableError>, TableError, Scope.Scope> | undefined
+  /**
+   * Marks rows as used, then removes at most `limit` closed ones that nobody
+   * used for `idleMillis`. Returns how many it removed.
+   */
+  readonly sweep: (options: {
+    readonly used: ReadonlyArray<string>
+    readonly idleMillis: number
+    readonly limit: number
+  }) => Effect.Effect<number, TableError>
+}
+
+/**
+ * Returns the text that names a circuit in a table: the name, then a colon and
+ * the key where there is one. In both, `%`, `:` and characters that a database
+ * may refuse are written as `%` and four hexadecimal digits.
+ *
+ * **Example** (Naming rows)
+ *
+ * ```ts
+ * import { CircuitTable } from "effect-resilience/store"
+ *
+ * const names = [CircuitTable.resourceKey("payments", undefined), CircuitTable.resourceKey("search", "eu:1")]
+ * names // => ["payments", "search:eu%003a1"]
+ * ```
+ */
+export const resourceKey = (name: string, key: string | undefined): string =>
+  key === undefined ? escape(name) : `${escape(name)}:${escape(key)}`
+
+const escape = (text: string): string =>
+  text.replace(/[%:\p{Cc}\p{Cs}]/gu, (char) => `%${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/**
+ * Returns the name and the key that a resource key was made of.
+ */
+export const parseResourceKey = (text: string): { readonly name: string; readonly key: string | undefined } => {
+  const colon = text.indexOf(":")
+  return colon < 0
+    ? { name: unescape(text), key: undefined }
+    : { name: unescape(text.slice(0, colon)), key: unescape(text.slice(colon + 1)) }
+}
+
+const unescape = (text: string): string =>
+  text.replace(/%([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+
+/**
+ * What stands in the `data` of a row.
+ */
+export interface Entry {
+  readonly state: CircuitState.CircuitState
+  /** Operation that wrote it, so that its writer knows its own write again. */
+  readonly operation: string
+}
+
+const Entry = /* @__PURE__ */ (() =>
+  Schema.fromJsonString(Schema.Struct({ state: CircuitState.CircuitState, operation: Schema.String })))()
+
+/**
+ * Returns what stands in a row, or `undefined` where it is malformed.
+ */
+export const decode: (data: string) => Entry | undefined = /* @__PURE__ */ (() => {
+  const option = Schema.decodeUnknownOption(Entry)
+  return (data: string) => {
+    const decoded = option(data)
+    return decoded._tag === "Some" ? decoded.value : undefined
+  }
+})()
+
+/**
+ * Returns the row of an entry.
+ */
+export const draft = (resourceKey: string, entry: Entry, updatedBy: string): Draft => ({
+  resourceKey,
+  data: encode(entry),
+  updatedBy,
+  ...columns(entry.state)
+})
+
+/**
+ * Applies a step to the row of a circuit, at the table's time. A row that is not
+ * there, or cannot be read, counts as closed.
+ *
+ * **Details**
+ *
+ * This is for who looks after a table and has no circuits. `by` stands in the
+ * row as who wrote it.
+ */
+export const update = <A>(
+  table: CircuitTable,
+  resourceKey: string,
+  by: string,
+  step: CircuitStore.Step<A>
+): Effect.Effect<CircuitStore.Applied<A>, TableError> =>
+  Effect.flatMap(table.read([resourceKey]), ({ now, rows }) => {
+    const row = rows[0]
+    const before = (row === undefined ? undefined : decode(row.data)?.state) ?? CircuitState.initial
+    const [after, answer] = step(before, now)
+    const applied = { before, after, answer }
+    if (after === before) return Effect.succeed(applied)
+    return Effect.flatMap(
+      table.write(draft(resourceKey, { state: after, operation: by }, by), row?.version ?? 0),
+      (version) => (version === undefined ? update(table, resourceKey, by, step) : Effect.succeed(applied))
+    )
+  })
+
+const encode: (entry: Entry) => string = /* @__PURE__ */ (() => Schema.encodeSync(Entry))()
+
+const columns = (state: CircuitState.CircuitState): Pick<Draft, "state" | "failureCount" | "openUntil"> => {
+  switch (state._tag) {
+    case "Closed":
+      return { state: "CLOSED", failureCount: 0, openUntil: undefined }
+    case "Open":
+      return { state: "OPEN", failureCount: state.failures ?? 0, openUntil: CircuitState.openUntil(state) }
+    case "HalfOpen":
+      return { state: "HALF_OPEN", failureCount: state.failures, openUntil: undefined }
+    case "HeldOpen":
+      return { state: "HELD_OPEN", failureCount: 0, openUntil: state.until }
+    case "HeldClosed":
+      return { state: "HELD_CLOSED", failureCount: 0, openUntil: undefined }
+  }
+}

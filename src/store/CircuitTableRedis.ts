@@ -1,0 +1,318 @@
+/**
+ * Tables of circuits in Redis, through any client that provides `Redis` of
+ * Effect.
+ *
+ * **Details**
+ *
+ * - A row is a hash, `{prefix:namespace}:circuit:<resource key>`. The sorted
+ *   sets `{prefix:namespace}:updated` and `{prefix:namespace}:used` hold when
+ *   rows were written, and when closed ones were used. The braces keep a
+ *   namespace on one node of a Redis Cluster.
+ * - Each operation is one script, so it is done as a whole or not at all. Large
+ *   reads are done in parts. The clock is that of the Redis server.
+ * - A write publishes its row on the channel `{prefix:namespace}:changes`.
+ * - A row that is gone (after a restart without persistence, or evicted) is
+ *   absent. Versions come from the clock, so they go on growing.
+ *
+ * **Gotchas**
+ *
+ * - Channels know no database numbers: two databases of one server need
+ *   different prefixes or namespaces.
+ * - A client of Node reconnects its feed silently. What was written meanwhile
+ *   is heard of where the store asks for changes.
+ * - A command that reached the server cannot be taken back. It may be done
+ *   after its caller gave up, but only over the version that it expects. A
+ *   client of Node keeps commands that it cannot send yet for 5 seconds: with
+ *   `disableOfflineQueue` they fail at once.
+ */
+import * as Effect from "effect/Effect"
+import * as Redis from "effect/persistence/Redis"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Background from "../core/internal/Background.ts"
+import * as CircuitTable from "./CircuitTable.ts"
+import * as Rules from "../core/Options.ts"
+
+/**
+ * Options of a table in Redis. All have defaults.
+ */
+export interface Options {
+  /** First part of all keys, without braces. Default: `"resilience"`. */
+  readonly prefix?: string | undefined
+  /** Circuits are shared within a namespace. Default: `"default"`. */
+  readonly namespace?: string | undefined
+}
+
+/**
+ * Defaults of the options.
+ */
+export const defaults = { prefix: "resilience", namespace: "default" } as const
+
+/** Rows that one script reads, and marks that one script sets. */
+const batch = 500
+
+/**
+ * Creates a table in Redis.
+ *
+ * **Details**
+ *
+ * Dies with an `InvalidOptionError` for an empty name, and for a prefix with
+ * braces. It asks Redis for nothing yet.
+ */
+export const make = (options: Options = {}): Effect.Effect<CircuitTable.CircuitTable, never, Redis.Redis> =>
+  Effect.map(Redis.Redis, (redis) => {
+    const prefix = Rules.name("CircuitStoreRedis", "prefix", options.prefix ?? defaults.prefix)
+    if (/[{}]/.test(prefix)) Rules.reject("CircuitStoreRedis", "prefix", prefix, "without { and }")
+    const namespace = Rules.name("CircuitStoreRedis", "namespace", options.namespace ?? defaults.namespace)
+    // Escaped, so that no other prefix and namespace make the same text.
+    const root = `{${prefix}:${CircuitTable.resourceKey(namespace, undefined)}}`
+    const rows = `${root}:circuit:`
+    const updated = `${root}:updated`
+    const used = `${root}:used`
+    const channel = `${root}:changes`
+
+    const readRows = redis.eval(readScript)
+    const readChanges = redis.eval(changesScript)
+    const writeRow = redis.eval(writeScript)
+    const sweepRows = redis.eval(sweepScript)
+
+    const readParts = (resourceKeys: ReadonlyArray<string>) =>
+      Effect.forEach(partsOf(resourceKeys), (part) => readRows(rows, part))
+
+    return {
+      read: (resourceKeys) =>
+        readParts([...new Set(resourceKeys)]).pipe(Effect.map(toRead), Effect.mapError(failedTo("read"))),
+
+      changes: (since) =>
+        Effect.gen(function* () {
+          const [now, found, rest] = yield* readChanges(updated, since, rows)
+          const more = rest.length === 0 ? [] : yield* readParts(rest)
+          const read = toRead([[now, found], ...more])
+          return { now: read.now, rows: read.rows.sort((a, b) => (a.resourceKey < b.resourceKey ? -1 : 1)) }
+        }).pipe(Effect.mapError(failedTo("read changes"))),
+
+      write: (draft, expected) =>
+        Effect.mapBoth(writeRow(`${rows}${draft.resourceKey}`, updated, used, channel, expected, draft), {
+          onFailure: failedTo("write"),
+          onSuccess: (version) => (version === null ? undefined : Number(version))
+        }),
+
+      listen: Effect.gen(function* () {
+        // The client connects uninterruptibly, and a server that hangs lets it wait.
+        const messages = yield* Background.acquire(redis.subscribe(channel))
+        const feed = yield* Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>()
+        const hear = (heard: Redis.RedisMessage) => {
+          const row = decodeMessage(heard.message)
+          if (row._tag === "Some") Queue.offerUnsafe(feed, row.value)
+        }
+        // A subscription that failed shows as a queue that did.
+        const first = Queue.takeUnsafe(messages)
+        if (first !== undefined) hear(yield* first)
+        yield* Queue.takeAll(messages).pipe(
+          Effect.map((all) => all.forEach(hear)),
+          Effect.forever,
+          Effect.catch((error) => Queue.fail(feed, failedTo("listen")(error))),
+          Effect.forkScoped
+        )
+        return feed
+      }).pipe(Effect.catchTag("RedisError", (error) => Effect.fail(failedTo("listen")(error)))),
+
+      sweep: (options) =>
+        Effect.gen(function* () {
+          const [last, ...marks] = partsOf(options.used)
+          for (const part of marks) yield* sweepRows(updated, used, rows, 0, 0, part)
+          return yield* sweepRows(updated, used, rows, options.idleMillis, options.limit, last)
+        }).pipe(Effect.mapError(failedTo("sweep")))
+    }
+  })
+
+type Parts<A> = readonly [A, ...ReadonlyArray<A>]
+
+/** Returns parts of at most `batch`, the first of which may be empty. */
+const partsOf = <A>(all: ReadonlyArray<A>): Parts<ReadonlyArray<A>> => [
+  all.slice(0, batch),
+  ...Array.from({ length: Math.ceil(all.length / batch) - 1 }, (_, i) => all.slice((i + 1) * batch, (i + 2) * batch))
+]
+
+// What the scripts return of a row is text, numbers too.
+type Found = readonly [resourceKey: string, version: string, data: string, updatedBy: string, updatedAt: string]
+
+type Reply = readonly [now: string, rows: ReadonlyArray<Found>]
+
+/** Returns what was read in parts. What was written after the first has to be asked for again. */
+const toRead = (parts: ReadonlyArray<Reply>) => ({
+  now: Math.min(...parts.map(([now]) => Number(now))),
+  rows: parts.flatMap(([, found]) => found.map(toRow))
+})
+
+const toRow = ([resourceKey, version, data, updatedBy, updatedAt]: Found): CircuitTable.Row => ({
+  resourceKey,
+  version: Number(version),
+  data,
+  updatedBy,
+  updatedAt: Number(updatedAt)
+})
+
+const decodeMessage = /* @__PURE__ */ (() =>
+  Schema.decodeUnknownOption(
+    Schema.fromJsonString(
+      Schema.Struct({
+        resourceKey: Schema.String,
+        version: Schema.Int,
+        data: Schema.String,
+        updatedBy: Schema.String,
+        updatedAt: Schema.Int
+      })
+    )
+  ))()
+
+/** Returns the error of an operation. */
+const failedTo =
+  (what: string) =>
+  (error: Redis.RedisError): CircuitTable.TableError =>
+    new CircuitTable.TableError({ message: `Redis could not ${what}: ${reason(error.cause)}`, cause: error })
+
+const reason = (cause: unknown): string => {
+  // Where a host has several addresses, the error that sums up has a code and no message.
+  const { code, message } = cause instanceof Error ? (cause as Error & { readonly code?: unknown }) : {}
+  return (
+    String(message || code || "unknown error")
+      // Redis repeats commands that it does not know, and some hold passwords.
+      .replace(/,? with args beginning with[^]*$/, "")
+      .replace(/\/\/\S*@/g, "//")
+      .replace(/\s+/g, " ")
+      .slice(0, 300)
+  )
+}
+
+// `integer` is 0 for what is no version, so that a row that somebody spoilt is
+// one that can be written over. `%d` and `tostring` of Lua spoil numbers of
+// this size.
+const prelude = `
+local function integer(text)
+  local n = tonumber(text or nil)
+  if n and n >= 0 and n < 9007199254740992 and n == math.floor(n) then return n end
+  return 0
+end
+local function text(n) return string.format("%.0f", n) end
+local time = redis.call("TIME")
+local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now = math.floor(micros / 1000)
+local function read(rows, resourceKeys)
+  local found = {}
+  for _, resourceKey in ipairs(resourceKeys) do
+    local row = redis.pcall("HMGET", rows .. resourceKey, "version", "data", "updatedBy", "updatedAt")
+    if row.err == nil and (row[1] or row[2]) then
+      found[#found + 1] =
+        { resourceKey, text(integer(row[1])), row[2] or "", row[3] or "", text(integer(row[4])) }
+    end
+  end
+  return found
+end
+`
+
+const readScript = /* @__PURE__ */ (() =>
+  Redis.script(
+    (rows: string, resourceKeys: ReadonlyArray<string>) => [
+      ...resourceKeys.map((resourceKey) => `${rows}${resourceKey}`),
+      rows,
+      ...resourceKeys
+    ],
+    {
+      numberOfKeys: (_rows, resourceKeys) => resourceKeys.length,
+      lua: `${prelude}
+local rows = table.remove(ARGV, 1)
+return { text(now), read(rows, ARGV) }
+`
+    }
+  ).withReturnType<Reply>())()
+
+// Returns the first rows, and the keys of the rest.
+const changesScript = /* @__PURE__ */ (() =>
+  Redis.script((updated: string, since: number | undefined, rows: string) => [updated, since ?? "-inf", rows, batch], {
+    numberOfKeys: 1,
+    lua: `${prelude}
+local changed = redis.call("ZRANGEBYSCORE", KEYS[1], ARGV[1], "+inf")
+local first, rest = {}, {}
+for i, resourceKey in ipairs(changed) do
+  if i <= tonumber(ARGV[3]) then first[i] = resourceKey else rest[#rest + 1] = resourceKey end
+end
+return { text(now), read(ARGV[2], first), rest }
+`
+  }).withReturnType<readonly [...Reply, rest: ReadonlyArray<string>]>())()
+
+// Who may not publish still writes: the others hear of it where they ask. cjson
+// rounds numbers of this size, so the message is put together here.
+const writeScript = /* @__PURE__ */ (() =>
+  Redis.script(
+    (
+      row: string,
+      updated: string,
+      used: string,
+      channel: string,
+      expected: number,
+      { data, failureCount, openUntil, resourceKey, state, updatedBy }: CircuitTable.Draft
+    ) => [
+      row,
+      updated,
+      used,
+      channel,
+      expected,
+      resourceKey,
+      data,
+      updatedBy,
+      state,
+      failureCount,
+      ...(openUntil === undefined ? [] : [openUntil])
+    ],
+    {
+      numberOfKeys: 3,
+      lua: `${prelude}
+local channel, expected, resourceKey, data, updatedBy, state, failureCount, openUntil = unpack(ARGV)
+local stored = redis.pcall("HGET", KEYS[1], "version")
+local version = type(stored) == "string" and integer(stored) or 0
+if version ~= tonumber(expected) then return false end
+version = text(math.max(version + 1, micros))
+redis.call("ZADD", KEYS[2], text(now), resourceKey)
+if state == "CLOSED" then
+  redis.call("ZADD", KEYS[3], text(now), resourceKey)
+else
+  redis.call("ZREM", KEYS[3], resourceKey)
+end
+redis.call("DEL", KEYS[1])
+redis.call("HSET", KEYS[1], "version", version, "data", data, "updatedBy", updatedBy, "updatedAt", text(now),
+  "state", state, "failureCount", failureCount)
+if openUntil then redis.call("HSET", KEYS[1], "openUntil", openUntil) end
+redis.pcall("PUBLISH", channel, '{"resourceKey":' .. cjson.encode(resourceKey) .. ',"version":' .. version ..
+  ',"data":' .. cjson.encode(data) .. ',"updatedBy":' .. cjson.encode(updatedBy) .. ',"updatedAt":' .. text(now) .. "}")
+return version
+`
+    }
+  ).withReturnType<string | null>())()
+
+// Only closed rows are in the set of the used.
+const sweepScript = /* @__PURE__ */ (() =>
+  Redis.script(
+    (updated: string, used: string, rows: string, idleMillis: number, limit: number, marks: ReadonlyArray<string>) => [
+      updated,
+      used,
+      rows,
+      idleMillis,
+      limit,
+      ...marks
+    ],
+    {
+      numberOfKeys: 2,
+      lua: `${prelude}
+for i = 4, #ARGV do redis.call("ZADD", KEYS[2], "XX", text(now), ARGV[i]) end
+local until_ = text(math.floor(now - tonumber(ARGV[2])))
+local removed = 0
+for _, resourceKey in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], "-inf", until_, "LIMIT", 0, ARGV[3])) do
+  removed = removed + redis.call("DEL", ARGV[1] .. resourceKey)
+  redis.call("ZREM", KEYS[1], resourceKey)
+  redis.call("ZREM", KEYS[2], resourceKey)
+end
+return removed
+`
+    }
+  ).withReturnType<number>())()

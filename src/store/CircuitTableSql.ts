@@ -1,0 +1,372 @@
+/**
+ * Tables of circuits in a SQL database, over the `SqlClient` of Effect.
+ *
+ * **Details**
+ *
+ * - Each operation is one statement, and one round trip. With SQLite a sweep is
+ *   two.
+ * - `clock_timestamp()` of PostgreSQL is the clock, and the system's clock with
+ *   SQLite.
+ * - With the `PgClient` of `@effect/sql-pg` a table tells of what is written,
+ *   through `LISTEN`. Each listener keeps one connection of the pool. With other
+ *   clients a store has to ask.
+ * - An operation within a transaction of its caller is no part of it, so that a
+ *   transaction that is undone takes no circuit with it.
+ * - Tested with PostgreSQL and SQLite. Other databases are refused.
+ *
+ * **Gotchas**
+ *
+ * - A pooler that gives each transaction another connection lets nobody listen.
+ *   The store finds changes by asking then.
+ * - SQLite has one writer at a time: an operation within a transaction of its
+ *   caller waits for the end of that, or until the store gives it up.
+ * - Processes that share circuits have to write the table's name alike, with or
+ *   without its schema.
+ * - A `PgClient` that has a listener does not close while the server is frozen,
+ *   as it waits for an answer. The scope of the listener does.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { hasProperty } from "effect/Predicate"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlError from "effect/sql/SqlError"
+import * as CircuitMigration from "./CircuitMigration.ts"
+import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
+import { TableError } from "./CircuitTable.ts"
+import * as Rules from "../core/Options.ts"
+
+/**
+ * Options of a table in a SQL database. All have defaults.
+ */
+export interface Options extends CircuitMigration.Options {
+  /** Keeps the circuits of several systems apart in one table. Up to 100 characters. Default: `default`. */
+  readonly namespace?: string | undefined
+}
+
+/**
+ * Defaults of the options.
+ */
+export const defaults = { ...CircuitMigration.defaults, namespace: "default" } as const
+
+/**
+ * Creates a table of circuits. It has to be there: `CircuitMigration.apply`
+ * makes it.
+ *
+ * **Details**
+ *
+ * Dies with an `InvalidOptionError` for a bad option, and for a client of
+ * another database than PostgreSQL and SQLite.
+ */
+export const make = (options: Options = {}): Effect.Effect<CircuitTable, never, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const table = CircuitMigration.tableOf(options)
+    const namespace = namespaceOf(options)
+    const dialect = yield* CircuitMigration.dialect
+    const client = yield* SqlClient.SqlClient
+    const sql = client.withoutTransforms()
+    const space = `${table}:${namespace}`
+    const channel = channelOf(space)
+    const statements =
+      dialect === "pg" ? postgres(sql, table, namespace, channel, space) : sqlite(sql, table, namespace)
+
+    const run = <A>(operation: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, TableError> =>
+      Effect.provideService(
+        CircuitMigration.alone(table, () => operation),
+        SqlClient.SqlClient,
+        client
+      )
+    const read = (keys: ReadonlyArray<string>) => Effect.map(run(statements.read(JSON.stringify(keys))), toRead)
+
+    return {
+      read,
+      changes: (since) => Effect.map(run(statements.changes(since)), toRead),
+      write: (draft, expected) =>
+        run(
+          Effect.map(statements.write(bounded(draft), expected), ([row]) =>
+            row === undefined ? undefined : Number(row.version)
+          ).pipe(
+            // With stricter isolation PostgreSQL refuses what came second.
+            Effect.catchIf(
+              ({ reason }) => reason._tag === "SerializationError",
+              () => Effect.succeed(undefined)
+            )
+          )
+        ),
+      listen: canListen(client) ? listen(client, channel, space, table, read) : undefined,
+      sweep: ({ idleMillis, limit, used }) =>
+        // A row of this very millisecond could be made again with the version that it had.
+        run(statements.sweep(JSON.stringify(used), Math.max(1, idleMillis), limit))
+    }
+  })
+
+const namespaceOf = ({ namespace = defaults.namespace }: Options): string =>
+  typeof namespace === "string" &&
+  namespace.length <= 100 &&
+  namespace.trim() !== "" &&
+  !/[\p{Cc}\p{Cs}]/u.test(namespace)
+    ? namespace
+    : Rules.reject("CircuitStoreSql", "namespace", namespace, "a non-empty string of up to 100 printable characters")
+
+interface Found {
+  readonly now: number | string
+  readonly resource_key: string | null
+  readonly version: number | string
+  readonly data: string
+  readonly updated_by: string
+  readonly updated_at: number | string
+}
+
+interface Statements {
+  /** Reads the rows of a JSON array of keys. */
+  readonly read: (keys: string) => Effect.Effect<ReadonlyArray<Found>, SqlError.SqlError>
+  readonly changes: (since: number | undefined) => Effect.Effect<ReadonlyArray<Found>, SqlError.SqlError>
+  readonly write: (
+    draft: Draft,
+    expected: number
+  ) => Effect.Effect<ReadonlyArray<{ readonly version: number | string }>, SqlError.SqlError>
+  /** Marks the rows of a JSON array of keys as used, and removes what is idle. */
+  readonly sweep: (used: string, idleMillis: number, limit: number) => Effect.Effect<number, SqlError.SqlError>
+}
+
+// There is always a row, for the time: without a circuit's where there is none.
+const toRead = (found: ReadonlyArray<Found>): Read => ({
+  now: Number(found[0]?.now),
+  rows: found.flatMap((row): ReadonlyArray<Row> =>
+    row.resource_key === null
+      ? []
+      : [
+          {
+            resourceKey: row.resource_key,
+            version: Number(row.version),
+            data: row.data,
+            updatedBy: row.updated_by,
+            updatedAt: Number(row.updated_at)
+          }
+        ]
+  )
+})
+
+/** Keeps numbers within what columns hold: they are for people, and no reason not to write. */
+const bounded = (draft: Draft): Draft => ({
+  ...draft,
+  failureCount: Math.max(0, Math.min(2 ** 31 - 1, Math.trunc(draft.failureCount) || 0)),
+  openUntil:
+    draft.openUntil === undefined || Number.isNaN(draft.openUntil)
+      ? undefined
+      : Math.max(0, Math.min(lastMillis, Math.floor(draft.openUntil)))
+})
+
+/** End of the year 9999. */
+const lastMillis = 253_402_300_799_999
+
+const postgres = (
+  sql: SqlClient.SqlClient,
+  name: string,
+  namespace: string,
+  channel: string,
+  space: string
+): Statements => {
+  const table = sql(name)
+  const columns = sql.literal(
+    `clock.now, t.resource_key, t.version::float8 AS version, t.data, t.updated_by,
+    floor(extract(epoch FROM t.updated_at) * 1000)::float8 AS updated_at`
+  )
+  const now = sql.literal(`(SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now) AS clock`)
+  const clock = sql.literal(`(SELECT clock_timestamp() AS now) AS clock`)
+  const micros = sql.literal(`floor(extract(epoch FROM clock.now) * 1000000)::bigint`)
+  return {
+    read: (keys) => sql<Found>`SELECT ${columns} FROM ${now} LEFT JOIN ${table} AS t
+      ON t.namespace = ${namespace} AND t.resource_key IN (SELECT json_array_elements_text(${keys}::json))`,
+    changes: (since) => sql<Found>`SELECT ${columns} FROM ${now} LEFT JOIN ${table} AS t
+      ON t.namespace = ${namespace} ${
+        since === undefined
+          ? sql.literal("")
+          : sql`AND t.updated_at >= to_timestamp(${Math.max(0, Math.min(lastMillis, since))}::float8 / 1000)`
+      } ORDER BY t.resource_key COLLATE "C"`,
+    write: ({ data, failureCount, openUntil = null, resourceKey, state, updatedBy }, expected) => {
+      const until = sql`to_timestamp(${openUntil}::float8 / 1000)`
+      const written =
+        expected === 0
+          ? sql`INSERT INTO ${table} AS t (namespace, resource_key, version, state, failure_count, open_until,
+              data, updated_by, updated_at, used_at)
+            SELECT ${namespace}, ${resourceKey}, ${micros}, ${state}, ${failureCount}::integer, ${until},
+              ${data}, ${updatedBy}, clock.now, clock.now FROM ${clock}
+            ON CONFLICT (namespace, resource_key) DO NOTHING`
+          : sql`UPDATE ${table} AS t SET version = greatest(t.version + 1, ${micros}), state = ${state},
+              failure_count = ${failureCount}::integer, open_until = ${until}, data = ${data},
+              updated_by = ${updatedBy}, updated_at = clock.now, used_at = clock.now
+            FROM ${clock} WHERE t.namespace = ${namespace} AND t.resource_key = ${resourceKey}
+              AND t.version = ${expected}::bigint`
+      // The message is part of the write: it is sent if that is done. PostgreSQL takes less than 8000 bytes.
+      return sql<{ readonly version: number }>`WITH written AS (
+          ${written} RETURNING t.resource_key, t.version, t.data, t.updated_by, t.updated_at
+        ), message AS (
+          SELECT version, json_build_object('space', ${space}::text, 'resourceKey', resource_key)::text AS short,
+            json_build_object('space', ${space}::text, 'resourceKey', resource_key, 'version', version, 'data', data,
+              'updatedBy', updated_by, 'updatedAt', floor(extract(epoch FROM updated_at) * 1000)::bigint)::text AS long
+          FROM written
+        )
+        SELECT version::float8 AS version,
+          pg_notify(${channel}, CASE WHEN octet_length(long) < 7500 THEN long ELSE short END)::text AS told
+        FROM message`
+    },
+    // Rows that somebody writes at this moment are used, and are not waited for.
+    sweep: (used, idleMillis, limit) =>
+      sql<{ readonly removed: number | string }>`WITH used AS (
+          SELECT json_array_elements_text(${used}::json) AS resource_key
+        ), kept AS (
+          UPDATE ${table} AS t SET used_at = clock_timestamp() FROM (
+            SELECT namespace, resource_key FROM ${table}
+            WHERE namespace = ${namespace} AND resource_key IN (SELECT resource_key FROM used) FOR UPDATE SKIP LOCKED
+          ) AS picked WHERE t.namespace = picked.namespace AND t.resource_key = picked.resource_key
+        ), removed AS (
+          DELETE FROM ${table} AS t USING (
+            SELECT namespace, resource_key FROM ${table}
+            WHERE namespace = ${namespace} AND state = 'CLOSED'
+              AND used_at <= clock_timestamp() - ${idleMillis}::float8 * interval '1 millisecond'
+              AND resource_key NOT IN (SELECT resource_key FROM used)
+            ORDER BY used_at LIMIT ${limit}::bigint FOR UPDATE SKIP LOCKED
+          ) AS picked WHERE t.namespace = picked.namespace AND t.resource_key = picked.resource_key RETURNING t.resource_key
+        ) SELECT count(*)::float8 AS removed FROM removed`.pipe(Effect.map(([row]) => Number(row?.removed ?? 0)))
+  }
+}
+
+const sqlite = (sql: SqlClient.SqlClient, name: string, namespace: string): Statements => {
+  const table = sql(name)
+  // All of one statement see the same time.
+  const now = sql.literal(
+    `(CAST(strftime('%s', 'now') AS integer) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS integer))`
+  )
+  const columns = sql.literal("clock.now, t.resource_key, t.version, t.data, t.updated_by, t.updated_at")
+  return {
+    read: (keys) => sql<Found>`SELECT ${columns} FROM (SELECT ${now} AS now) AS clock LEFT JOIN ${table} AS t
+      ON t.namespace = ${namespace} AND t.resource_key IN (SELECT value FROM json_each(${keys}))`,
+    changes: (since) => sql<Found>`SELECT ${columns} FROM (SELECT ${now} AS now) AS clock LEFT JOIN ${table} AS t
+      ON t.namespace = ${namespace} AND t.updated_at >= ${since ?? 0} ORDER BY t.resource_key`,
+    write: ({ data, failureCount, openUntil = null, resourceKey, state, updatedBy }, expected) =>
+      expected === 0
+        ? sql<{ readonly version: number }>`INSERT INTO ${table} (namespace, resource_key, version, state,
+            failure_count, open_until, data, updated_by, updated_at, used_at)
+          VALUES (${namespace}, ${resourceKey}, ${now} * 1000, ${state}, ${failureCount}, ${openUntil}, ${data},
+            ${updatedBy}, ${now}, ${now})
+          ON CONFLICT (namespace, resource_key) DO NOTHING RETURNING version`
+        : sql<{ readonly version: number }>`UPDATE ${table} SET version = max(version + 1, ${now} * 1000),
+            state = ${state}, failure_count = ${failureCount}, open_until = ${openUntil}, data = ${data},
+            updated_by = ${updatedBy}, updated_at = ${now}, used_at = ${now}
+          WHERE namespace = ${namespace} AND resource_key = ${resourceKey} AND version = ${expected} RETURNING version`,
+    sweep: (used, idleMillis, limit) =>
+      Effect.andThen(
+        sql`UPDATE ${table} SET used_at = ${now}
+          WHERE namespace = ${namespace} AND resource_key IN (SELECT value FROM json_each(${used}))`,
+        Effect.map(
+          sql`DELETE FROM ${table} WHERE namespace = ${namespace} AND state = 'CLOSED' AND resource_key IN (
+              SELECT resource_key FROM ${table} WHERE namespace = ${namespace} AND state = 'CLOSED'
+                AND used_at <= ${now} - ${idleMillis}
+                AND resource_key NOT IN (SELECT value FROM json_each(${used}))
+              ORDER BY used_at LIMIT ${limit}
+            ) RETURNING resource_key`,
+          ({ length }) => length
+        )
+      )
+  }
+}
+
+// What is used of a PgClient. The package is none that this one needs.
+interface Listening {
+  readonly config: { readonly maxConnections?: number | undefined }
+  readonly listen: (
+    channel: string
+  ) => Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError.SqlError>, SqlError.SqlError, Scope.Scope>
+}
+
+// A listener on the only connection would leave none for anything else.
+const canListen = (client: SqlClient.SqlClient): client is SqlClient.SqlClient & Listening =>
+  hasProperty(client, "~@effect/sql-pg/PgClient") &&
+  hasProperty(client, "listen") &&
+  !(hasProperty(client, "config") && hasProperty(client.config, "maxConnections") && client.config.maxConnections === 1)
+
+/**
+ * Returns a channel of up to 63 bytes. Where two spaces have the same one, their
+ * messages say which they are of.
+ */
+const channelOf = (space: string): string => {
+  // FNV-1a, over 64 bits.
+  let hash = 0xcbf29ce484222325n
+  for (const byte of new TextEncoder().encode(space)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n)
+  return `effect_resilience_${hash.toString(16).padStart(16, "0")}`
+}
+
+const Message = /* @__PURE__ */ (() =>
+  Schema.fromJsonString(
+    Schema.Struct({
+      space: Schema.String,
+      resourceKey: Schema.String,
+      version: Schema.optionalKey(Schema.Int),
+      data: Schema.optionalKey(Schema.String),
+      updatedBy: Schema.optionalKey(Schema.String),
+      updatedAt: Schema.optionalKey(Schema.Int)
+    })
+  ))()
+
+const decode = /* @__PURE__ */ (() => Schema.decodeUnknownOption(Message))()
+
+/** Connections that listened, whose end the server has not confirmed, and that are waited for before there are more. */
+const maxClosing = 2
+
+const listen = (
+  client: Listening,
+  channel: string,
+  space: string,
+  table: string,
+  read: CircuitTable["read"]
+): NonNullable<CircuitTable["listen"]> => {
+  let closing = 0
+  return Effect.gen(function* () {
+    // They would fill the pool, where one outage follows another.
+    if (closing >= maxClosing) {
+      return yield* new TableError({ message: "connections that listened earlier have not ended yet" })
+    }
+    // A server that does not answer would keep the scope from closing for ever.
+    const inner = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => {
+      closing++
+      return Effect.forkDetach(
+        Effect.ensuring(
+          Scope.close(scope, exit),
+          Effect.sync(() => closing--)
+        ),
+        {
+          startImmediately: true
+        }
+      )
+    })
+    const messages = yield* CircuitMigration.promptly(Scope.provide(client.listen(channel), inner)).pipe(
+      Effect.mapError((error) => CircuitMigration.toTableError(error, table))
+    )
+    const rows = yield* Queue.unbounded<Row, TableError>()
+    const pass = Effect.gen(function* () {
+      for (;;) {
+        const some = yield* Effect.mapError(Queue.takeAll(messages), (error) =>
+          CircuitMigration.toTableError(error, table)
+        )
+        for (const { payload } of some) {
+          const decoded = decode(payload)
+          // Anybody may send to a channel.
+          if (decoded._tag === "None" || decoded.value.space !== space) continue
+          const { data, resourceKey, updatedAt, updatedBy, version } = decoded.value
+          if (data === undefined || updatedAt === undefined || updatedBy === undefined || version === undefined) {
+            Queue.offerAllUnsafe(rows, (yield* read([resourceKey])).rows)
+          } else Queue.offerUnsafe(rows, { resourceKey, version, data, updatedBy, updatedAt })
+        }
+      }
+    })
+    yield* Effect.forkIn(
+      Effect.onExit(pass, (exit) => (Exit.isFailure(exit) ? Queue.failCause(rows, exit.cause) : Effect.void)),
+      inner,
+      { startImmediately: true }
+    )
+    return rows
+  })
+}

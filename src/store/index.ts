@@ -1,0 +1,9 @@
+/**
+ * What authors of stores need: the contract of a database, and the store over
+ * any table.
+ */
+export * as CircuitMigration from "./CircuitMigration.ts"
+export * as CircuitStoreShared from "./CircuitStoreShared.ts"
+export * as CircuitTable from "./CircuitTable.ts"
+export * as CircuitTableRedis from "./CircuitTableRedis.ts"
+export * as CircuitTableSql from "./CircuitTableSql.ts"

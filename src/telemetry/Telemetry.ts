@@ -1,0 +1,123 @@
+/**
+ * Telemetry: metrics and span events of everything that this package does.
+ *
+ * **Details**
+ *
+ * - `layer` looks at the breakers of `CircuitBreakers`, at the retries, timeouts
+ *   and fallbacks of the fibers that it is provided to, and at the `Health` and
+ *   the `CircuitStore` of the context that it is built with, if there are any.
+ * - The metrics are those of Effect's `Metric`, so every exporter of Effect has
+ *   them. Counters of circuits are read when an exporter asks, and a call pays
+ *   for nothing but its latency.
+ * - `metrics` lists all of them. `prometheusName` gives them the names that
+ *   Prometheus expects: the OpenTelemetry collector makes the same ones.
+ * - The series of a breaker are there from when it is registered until it
+ *   leaves. A counter of a breaker is the sum over its keys, those that were
+ *   forgotten included.
+ * - Refusals, retries and timeouts are events of the current span. No span is
+ *   made.
+ *
+ * **Gotchas**
+ *
+ * - A breaker that stands in no registry, such as one of `makeUnsafe`, has no
+ *   series.
+ * - Two breakers of one name in two registries of one process are one series,
+ *   which shows the later of both, and the earlier when that has left.
+ * - Two layers over one registry of metrics share their series where they have the
+ *   same attributes, and what happens is one event of the span. `buckets` and
+ *   limits are those of the first.
+ * - Latency is measured in whole milliseconds of the wall clock.
+ *
+ * **Example** (Serving metrics to Prometheus)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { PrometheusMetrics } from "effect/observability"
+ * import { CircuitBreaker, Telemetry } from "effect-resilience"
+ *
+ * class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Effect.succeed("paid").pipe(CircuitBreaker.protect(Payments))
+ *   const text = yield* PrometheusMetrics.format({ metricNameMapper: Telemetry.prometheusName })
+ *   return text.split("\n").filter((line) => line.startsWith("resilience_circuit_calls_total{"))[0]
+ * })
+ *
+ * const AppLive = Layer.merge(Payments.layer, Telemetry.layer())
+ *
+ * await Effect.runPromise(program.pipe(Effect.provide(AppLive))) // => "resilience_circuit_calls_total{circuit_name=\"payments\",outcome=\"success\"} 1"
+ * ```
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as CircuitBreakers from "../breaker/CircuitBreakers.ts"
+import * as CircuitStore from "../store/CircuitStore.ts"
+import * as Health from "../health/Health.ts"
+import * as Observer from "../policies/internal/Observer.ts"
+import * as TelemetryBreakers from "./internal/TelemetryBreakers.ts"
+import * as TelemetryHealth from "./internal/TelemetryHealth.ts"
+import { resolve, type Options, type Settings } from "./internal/TelemetryOptions.ts"
+import * as TelemetryPolicies from "./internal/TelemetryPolicies.ts"
+import * as TelemetrySeries from "./internal/TelemetrySeries.ts"
+import * as TelemetrySpans from "./internal/TelemetrySpans.ts"
+import * as TelemetryStore from "./internal/TelemetryStore.ts"
+
+export { metrics, prometheusName, type Definition } from "./internal/TelemetryMetrics.ts"
+export { defaults, type Options } from "./internal/TelemetryOptions.ts"
+
+/**
+ * Provides telemetry.
+ *
+ * **Details**
+ *
+ * The series leave the registry of metrics when the scope of the last layer
+ * closes that shows them. Throws an `InvalidOptionError` for an option that breaks
+ * a rule.
+ */
+export const layer = (options?: Options): Layer.Layer<never> => {
+  const settings = resolve(options)
+  return Layer.provide(Layer.effect(Observer.Observer, make(settings)), CircuitBreakers.layer)
+}
+
+const make = (
+  settings: Settings
+): Effect.Effect<Observer.Observer, never, CircuitBreakers.CircuitBreakers | Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.contextWith((context: Context.Context<CircuitBreakers.CircuitBreakers>) =>
+        Effect.sync(() => begin(context, settings))
+      ),
+      ({ end }) => Effect.sync(end)
+    ),
+    ({ observer }) => observer
+  )
+
+interface Begun {
+  readonly observer: Observer.Observer
+  readonly end: TelemetrySeries.End
+}
+
+const begin = (context: Context.Context<CircuitBreakers.CircuitBreakers>, settings: Settings): Begun => {
+  const { release, value: series } = TelemetrySeries.of(context)
+  const policies = TelemetryPolicies.counting(series, settings.maxValues)
+  const health = Context.getOrUndefined(context, Health.Health)
+  const store = Context.getOrUndefined(context, CircuitStore.CircuitStore)
+  const found = Context.get(context, Observer.Observer)
+  return {
+    observer: Observer.together(
+      ...(found === undefined ? [] : [found]),
+      policies.value,
+      ...(settings.spans ? [TelemetrySpans.ofPolicies] : [])
+    ),
+    end: TelemetrySeries.ends([
+      TelemetryBreakers.watch(series, Context.get(context, CircuitBreakers.CircuitBreakers), settings),
+      ...(health === undefined ? [] : [TelemetryHealth.watch(series, health, settings)]),
+      ...(store === undefined ? [] : [TelemetryStore.watch(series, store, Context.get(context, Clock.Clock))]),
+      policies.release,
+      release
+    ])
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * Series of breakers, from when each is registered until it leaves.
+ */
+import type * as Breaker from "../../breaker/internal/Breaker.ts"
+import type * as Circuit from "../../breaker/internal/Circuit.ts"
+import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
+import type * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
+import * as CircuitObservers from "../../breaker/internal/CircuitObservers.ts"
+import type * as CircuitState from "../../circuit/CircuitState.ts"
+import { Histogram } from "./TelemetryHistogram.ts"
+import {
+  circuitFrom,
+  circuitKey,
+  circuitName,
+  circuitState,
+  circuitTo,
+  definitions,
+  outcomeNames,
+  stateNames,
+  states,
+  type Definition
+} from "./TelemetryMetrics.ts"
+import type { Settings } from "./TelemetryOptions.ts"
+import { ends, type Attributes, type End, type Series } from "./TelemetrySeries.ts"
+import { Shares } from "./TelemetryShares.ts"
+import * as TelemetrySpans from "./TelemetrySpans.ts"
+import * as TripPolicy from "../../circuit/TripPolicy.ts"
+
+/**
+ * Shows the breakers of a registry until the end: in series, and as events of
+ * spans. Each part is there once for all who ask, and there if one asks for it.
+ */
+export const watch = (
+  series: Series,
+  registry: CircuitBreakers.CircuitBreakers["Service"],
+  { buckets, keys, latency, spans }: Settings
+): End =>
+  CircuitObservers.follow(registry, (breaker) => {
+    const most = keys.get(breaker.name)
+    const take = (part: Shares<void>, place: unknown, begin: () => End): End =>
+      part.take(breaker, place, () => ({ value: undefined, release: begin() })).release
+    return ends([
+      take(counted, series, () => count(breaker, series)),
+      ...(latency ? [take(timed, series, () => time(breaker, series, buckets))] : []),
+      ...(most === undefined ? [] : [take(keyed, series, () => showKeys(breaker, series, most))]),
+      // A span is that of the call, whichever registry of metrics there is.
+      ...(spans
+        ? [take(traced, "spans", () => CircuitObservers.observe(breaker, TelemetrySpans.ofBreaker(breaker), false))]
+        : [])
+    ])
+  })
+
+const counted = /* @__PURE__ */ new Shares<void>()
+const timed = /* @__PURE__ */ new Shares<void>()
+const keyed = /* @__PURE__ */ new Shares<void>()
+const traced = /* @__PURE__ */ new Shares<void>()
+
+const count = (breaker: Breaker.Breaker, series: Series): End => {
+  const totals = new Totals(breaker, series)
+  const unobserve = CircuitObservers.observe(breaker, totals, false)
+  breaker.listeners.add(totals.changed)
+  return () => {
+    breaker.listeners.delete(totals.changed)
+    unobserve()
+    totals.stop()
+  }
+}
+
+// Edges that every breaker may take without an operator: their series begin at 0.
+const edges = [
+  ["Closed", "Open"],
+  ["Open", "HalfOpen"],
+  ["HalfOpen", "Open"],
+  ["HalfOpen", "Closed"]
+] as const
+
+type Tag = CircuitState.CircuitState["_tag"]
+
+// Counts of a circuit that only grow.
+const counts = {
+  success: ({ successes }) => successes,
+  failure: ({ trouble }) => trouble?.failures ?? 0,
+  ignored: ({ trouble }) => trouble?.ignored ?? 0,
+  slow: ({ trouble }) => trouble?.slow ?? 0,
+  refused: ({ trouble }) => trouble?.refused ?? 0,
+  probes: ({ trouble }) => trouble?.probes ?? 0
+} as const satisfies Readonly<Record<string, (circuit: Circuit.Circuit) => number>>
+
+type Count = keyof typeof counts
+
+const countNames = /* @__PURE__ */ (() => Object.keys(counts) as Array<Count>)() // the keys of `counts`
+
+const isUnclosed = ({ _tag }: CircuitState.CircuitState): boolean => _tag !== "Closed" && _tag !== "HeldClosed"
+
+// State and counts of a breaker, as the sum over its circuits.
+class Totals {
+  private readonly breaker: Breaker.Breaker
+  private readonly series: Series
+  private readonly began: Array<End> = []
+  private readonly transitions = new Map<string, number>()
+  /** Counts of circuits that were forgotten. */
+  private readonly past: Record<Count, number> = { success: 0, failure: 0, ignored: 0, slow: 0, refused: 0, probes: 0 }
+  /** Time in states that are over, in milliseconds. */
+  private unclosed = 0
+  private shownUnclosed = 0
+  private hasKeys = false
+
+  constructor(breaker: Breaker.Breaker, series: Series) {
+    this.breaker = breaker
+    this.series = series
+    this.start()
+  }
+
+  private start(): void {
+    const { breaker } = this
+    for (const outcome of Object.values(outcomeNames)) {
+      this.counter(definitions.calls, { outcome }, () => this.total(outcome))
+    }
+    this.counter(definitions.refusals, {}, () => this.total("refused"))
+    if (TripPolicy.slowAfterMillis(breaker.settings.options.trip) < Number.POSITIVE_INFINITY) {
+      this.counter(definitions.slow, {}, () => this.total("slow"))
+    }
+    this.gauge(definitions.inFlight, {}, () => {
+      let inFlight = 0
+      for (const circuit of breaker.circuits()) inFlight += circuit.inFlight
+      return inFlight
+    })
+    const state = () => stateNames[breaker.main.current._tag]
+    this.began.push(this.series.oneOf(definitions.state, { [circuitName]: breaker.name }, circuitState, states, state))
+    for (const [from, to] of edges) {
+      this.transitions.set(`${from} ${to}`, 0)
+      this.registerEdge(from, to)
+    }
+    this.counter(definitions.openTime, {}, () => this.openTime())
+    this.counter(definitions.probes, {}, () => this.total("probes"))
+    if (breaker.circuits().length > 1) this.made()
+  }
+
+  stop(): void {
+    ends(this.began)()
+  }
+
+  made(): void {
+    if (this.hasKeys) return
+    this.hasKeys = true
+    for (const state of states) {
+      this.gauge(definitions.keys, { [circuitState]: state }, () => {
+        let count = 0
+        for (const { current, key } of this.breaker.circuits()) {
+          if (key !== undefined && stateNames[current._tag] === state) count++
+        }
+        return count
+      })
+    }
+  }
+
+  forgot(circuit: Circuit.Circuit): void {
+    for (const count of countNames) this.past[count] += counts[count](circuit)
+    if (isUnclosed(circuit.current)) this.unclosed += Math.max(0, this.now() - circuit.current.since)
+  }
+
+  readonly changed = ({ from, to }: CircuitChange.Change): void => {
+    const edge = `${from._tag} ${to._tag}`
+    const before = this.transitions.get(edge)
+    if (before === undefined) this.registerEdge(from._tag, to._tag)
+    this.transitions.set(edge, (before ?? 0) + 1)
+    if (isUnclosed(from)) this.unclosed += Math.max(0, to.since - from.since)
+  }
+
+  private now(): number {
+    return this.breaker.clock.currentTimeMillisUnsafe()
+  }
+
+  private total(count: Count): number {
+    let total = this.past[count]
+    for (const circuit of this.breaker.circuits()) total += counts[count](circuit)
+    return total
+  }
+
+  // Seconds in which the circuits were not closed. They never get fewer, whatever a clock does.
+  private openTime(): number {
+    const now = this.now()
+    let millis = this.unclosed
+    for (const { current } of this.breaker.circuits()) {
+      if (isUnclosed(current)) millis += Math.max(0, now - current.since)
+    }
+    this.shownUnclosed = Math.max(this.shownUnclosed, millis)
+    return this.shownUnclosed / 1000
+  }
+
+  private registerEdge(from: Tag, to: Tag): void {
+    const attributes = { [circuitFrom]: stateNames[from], [circuitTo]: stateNames[to] }
+    this.counter(definitions.transitions, attributes, () => this.transitions.get(`${from} ${to}`) ?? 0)
+  }
+
+  private counter(definition: Definition, attributes: Attributes, read: () => number): void {
+    this.began.push(this.series.counter(definition, { [circuitName]: this.breaker.name, ...attributes }, read))
+  }
+
+  private gauge(definition: Definition, attributes: Attributes, read: () => number): void {
+    this.began.push(this.series.gauge(definition, { [circuitName]: this.breaker.name, ...attributes }, read))
+  }
+}
+
+// How long the calls of a breaker took, by outcome.
+const time = (breaker: Breaker.Breaker, series: Series, buckets: ReadonlyArray<number>): End => {
+  const tags = ["Success", "Failure", "Ignored"] as const
+  const histogram = () => new Histogram(buckets)
+  const durations = { Success: histogram(), Failure: histogram(), Ignored: histogram() }
+  const shown = tags.map((tag) => {
+    const attributes = { [circuitName]: breaker.name, outcome: outcomeNames[tag] }
+    return series.histogram(definitions.duration, attributes, durations[tag])
+  })
+  const settled: Circuit.Observer["settled"] = (_circuit, outcome, millis) => durations[outcome].record(millis)
+  return ends([CircuitObservers.observe(breaker, { settled }, true), ...shown])
+}
+
+// The first keys of a breaker, until their circuits are forgotten.
+const showKeys = (breaker: Breaker.Breaker, series: Series, most: number): End => {
+  const shown = new Map<Circuit.Circuit, End>()
+  const made = (circuit: Circuit.Circuit): void => {
+    if (circuit.key !== undefined && shown.size < most)
+      shown.set(circuit, showKey(breaker, series, circuit, circuit.key))
+  }
+  const forgot = (circuit: Circuit.Circuit): void => {
+    shown.get(circuit)?.()
+    shown.delete(circuit)
+  }
+  breaker.circuits().forEach(made)
+  return ends([CircuitObservers.observe(breaker, { made, forgot }, false), () => ends([...shown.values()])()])
+}
+
+const showKey = (breaker: Breaker.Breaker, series: Series, circuit: Circuit.Circuit, key: string): End => {
+  const attributes = { [circuitName]: breaker.name, [circuitKey]: key }
+  return ends([
+    ...Object.values(outcomeNames).map((outcome) =>
+      series.counter(definitions.keyCalls, { ...attributes, outcome }, () => counts[outcome](circuit))
+    ),
+    series.counter(definitions.keyRefusals, attributes, () => counts.refused(circuit)),
+    series.oneOf(definitions.keyState, attributes, circuitState, states, () => stateNames[circuit.current._tag])
+  ])
+}

@@ -1,0 +1,287 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Config, ConfigProvider, Duration, Effect, Redacted, Result } from "effect"
+import { inspect } from "node:util"
+import * as StoreConfig from "../../src/store/internal/StoreConfig.ts"
+
+type Env = { readonly [name: string]: string }
+
+const secret = "s3cr3t/+?#@:%"
+
+const read = (env: Env) => Effect.runSync(Effect.result(StoreConfig.config.parse(ConfigProvider.fromEnv({ env }))))
+
+const where = (env: Env): StoreConfig.Where => {
+  const result = read(env)
+  return Result.isSuccess(result) ? result.success.where : assert.fail(result.failure.message)
+}
+
+const password = (where: StoreConfig.Where) =>
+  where._tag === "None" || where.password === undefined ? undefined : Redacted.value(where.password)
+
+const certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+
+describe("URL", () => {
+  it("is read into its parts", () => {
+    const found = where({
+      RESILIENCE_DATABASE_URL: `postgres://us%20er:${encodeURIComponent(secret)}@db.example:5433/my%2Fdb?application_name=app&options=-c%20a%3Db&connect_timeout=7`
+    })
+    assert.deepStrictEqual(
+      { ...found, password: password(found) },
+      {
+        _tag: "Postgres",
+        host: "db.example",
+        port: 5433,
+        database: "my/db",
+        username: "us er",
+        password: secret,
+        tls: "disable",
+        ca: undefined,
+        applicationName: "app",
+        startupOptions: "-c a=b",
+        connectTimeout: Duration.seconds(7)
+      }
+    )
+  })
+
+  it("has defaults for what it leaves out", () => {
+    const found = where({ RESILIENCE_DATABASE_URL: "postgresql://" })
+    assert.deepInclude(found, { _tag: "Postgres", host: "localhost", port: 5432, database: undefined })
+    assert.deepInclude(where({ RESILIENCE_DATABASE_URL: "redis://" }), {
+      _tag: "Redis",
+      host: "localhost",
+      port: 6379,
+      database: 0,
+      tls: "disable"
+    })
+  })
+
+  it("names Redis, its database and whether it is encrypted", () => {
+    const found = where({ RESILIENCE_DATABASE_URL: `rediss://default:${encodeURIComponent(secret)}@[::1]:6380/3` })
+    assert.deepStrictEqual(
+      { ...found, password: password(found) },
+      {
+        _tag: "Redis",
+        host: "::1",
+        port: 6380,
+        database: 3,
+        username: "default",
+        password: secret,
+        tls: "require",
+        ca: undefined
+      }
+    )
+  })
+
+  it("takes host, port, user, password and database as parameters, as libpq does", () => {
+    const found = where({
+      RESILIENCE_DATABASE_URL: "postgres:///?host=/var/run/pg&port=6000&user=u&password=p&dbname=d"
+    })
+    assert.deepInclude(found, { host: "/var/run/pg", port: 6000, username: "u", database: "d" })
+    assert.strictEqual(password(found), "p")
+  })
+
+  for (const [mode, tls] of [
+    ["disable", "disable"],
+    ["allow", "prefer"],
+    ["prefer", "prefer"],
+    ["require", "require"],
+    ["verify-ca", "require"],
+    ["verify-full", "require"],
+    ["no-verify", "no-verify"]
+  ] as const) {
+    it(`has TLS ${tls} for sslmode=${mode}`, () => {
+      assert.deepInclude(where({ DATABASE_URL: `postgres://h/d?sslmode=${mode}` }), { tls })
+    })
+  }
+
+  it("is the app's own where there is no other", () => {
+    const DATABASE_URL = "postgres://app/a"
+    assert.deepInclude(where({ DATABASE_URL }), { host: "app" })
+    assert.deepInclude(where({ DATABASE_URL, RESILIENCE_DATABASE_URL: "" }), { host: "app" })
+    assert.deepInclude(where({ DATABASE_URL, RESILIENCE_DATABASE_URL: "redis://own" }), { _tag: "Redis", host: "own" })
+    assert.deepInclude(where({ DATABASE_URL, RESILIENCE_DATABASE_HOST: "own" }), { host: "own", database: undefined })
+    assert.deepStrictEqual(where({ DATABASE_URL, RESILIENCE_DATABASE_URL: "none" }), { _tag: "None" })
+  })
+
+  it("is completed by user, password and TLS, and keeps its own", () => {
+    const own = {
+      RESILIENCE_DATABASE_USER: "u",
+      RESILIENCE_DATABASE_PASSWORD: secret,
+      RESILIENCE_DATABASE_TLS: "require"
+    }
+    const bare = where({ ...own, RESILIENCE_DATABASE_URL: "postgres://h/d?sslmode=disable" })
+    assert.deepInclude(bare, { username: "u", tls: "require" })
+    assert.strictEqual(password(bare), secret)
+    const full = where({ ...own, RESILIENCE_DATABASE_URL: "postgres://a:b@h/d" })
+    assert.deepInclude(full, { username: "a" })
+    assert.strictEqual(password(full), "b")
+  })
+})
+
+describe("parts", () => {
+  it("are read for PostgreSQL", () => {
+    const found = where({
+      RESILIENCE_DATABASE_HOST: "h",
+      RESILIENCE_DATABASE_PORT: "6000",
+      RESILIENCE_DATABASE_NAME: "d",
+      RESILIENCE_DATABASE_USER: "u",
+      RESILIENCE_DATABASE_PASSWORD: secret,
+      RESILIENCE_DATABASE_TLS: "require",
+      RESILIENCE_DATABASE_TLS_CA: certificate.replaceAll("\n", "\\n")
+    })
+    assert.deepInclude(found, {
+      _tag: "Postgres",
+      host: "h",
+      port: 6000,
+      database: "d",
+      username: "u",
+      tls: "require",
+      ca: certificate
+    })
+    assert.strictEqual(password(found), secret)
+  })
+
+  it("are read for Redis", () => {
+    const found = where({
+      RESILIENCE_DATABASE_TYPE: "redis",
+      RESILIENCE_DATABASE_HOST: "h",
+      RESILIENCE_DATABASE_NAME: "4",
+      RESILIENCE_DATABASE_TLS: "no-verify"
+    })
+    assert.deepInclude(found, { _tag: "Redis", host: "h", port: 6379, database: 4, tls: "no-verify" })
+  })
+
+  it("are absent where nothing is shared", () => {
+    const env = { RESILIENCE_NAMESPACE: "n", RESILIENCE_TABLE: "t", RESILIENCE_INSTANCE: "i" }
+    assert.deepStrictEqual(Result.getOrThrow(read(env)), {
+      where: { _tag: "None" },
+      namespace: "n",
+      table: "t",
+      instance: "i"
+    })
+  })
+})
+
+describe("refusals", () => {
+  const cases: ReadonlyArray<readonly [Env, RegExp]> = [
+    [{ RESILIENCE_DATABASE_URL: `mysql://u:${secret}@h/d` }, /^RESILIENCE_DATABASE_URL must begin with postgres:/],
+    [{ DATABASE_URL: secret }, /^DATABASE_URL must begin with postgres:/],
+    [{ DATABASE_URL: `u:${secret}@h/d` }, /^DATABASE_URL must begin with postgres:/],
+    [{ RESILIENCE_DATABASE_URL: `postgres://u:${secret}@h/d` }, /^RESILIENCE_DATABASE_URL (is no URL|has a %)/],
+    [{ RESILIENCE_DATABASE_URL: "postgres://u:s3cr3t%zz@h/d" }, /^RESILIENCE_DATABASE_URL has a % without/],
+    [{ RESILIENCE_DATABASE_URL: "postgres://u:s3cr3t@h:99999/d" }, /^RESILIENCE_DATABASE_URL is no URL/],
+    [{ RESILIENCE_DATABASE_URL: "postgres://u:s3cr3t@h/d?port=x" }, /port of the URL/],
+    [{ RESILIENCE_DATABASE_URL: "postgres://u:s3cr3t@h/d?sslmode=s3cr3t" }, /one of disable, .* as sslmode/],
+    [{ RESILIENCE_DATABASE_URL: "postgres://u:s3cr3t@h/d?connect_timeout=soon" }, /connect_timeout/],
+    [{ RESILIENCE_DATABASE_URL: "redis://u:s3cr3t@h/orders" }, /number of a Redis database/],
+    [
+      { RESILIENCE_DATABASE_HOST: "h", RESILIENCE_DATABASE_PORT: "0" },
+      /^RESILIENCE_DATABASE_PORT must be a whole number/
+    ],
+    [{ RESILIENCE_DATABASE_HOST: "h", RESILIENCE_DATABASE_PORT: "65536" }, /^RESILIENCE_DATABASE_PORT must be/],
+    [{ RESILIENCE_DATABASE_HOST: "h", RESILIENCE_DATABASE_PORT: "5432x" }, /^RESILIENCE_DATABASE_PORT must be/],
+    [{ RESILIENCE_DATABASE_HOST: `u:${secret}@h` }, /^RESILIENCE_DATABASE_HOST must be a host/],
+    [
+      { RESILIENCE_DATABASE_HOST: "h", RESILIENCE_DATABASE_TYPE: "mysql" },
+      /^RESILIENCE_DATABASE_TYPE must be postgres or redis/
+    ],
+    [
+      { RESILIENCE_DATABASE_HOST: "h", RESILIENCE_DATABASE_URL: "postgres://h" },
+      /^RESILIENCE_DATABASE_HOST must be absent where RESILIENCE_DATABASE_URL is there/
+    ],
+    [{ RESILIENCE_DATABASE_PORT: "1" }, /^RESILIENCE_DATABASE_PORT says nothing without RESILIENCE_DATABASE_HOST/],
+    [{ RESILIENCE_DATABASE_NAME: "d", DATABASE_URL: "postgres://h" }, /^RESILIENCE_DATABASE_NAME says nothing without/],
+    [{ RESILIENCE_DATABASE_HOST: "h", RESILIENCE_DATABASE_TLS: "yes" }, /^RESILIENCE_DATABASE_TLS must be one of/],
+    [
+      { DATABASE_URL: "redis://h", RESILIENCE_DATABASE_TLS: "prefer" },
+      /^RESILIENCE_DATABASE_TLS must be one of disable, require, no-verify for Redis/
+    ],
+    [
+      { DATABASE_URL: "postgres://h?sslmode=require", RESILIENCE_DATABASE_TLS_CA: "/etc/ca.pem" },
+      /^RESILIENCE_DATABASE_TLS_CA must hold certificates/
+    ],
+    [
+      { DATABASE_URL: "postgres://h", RESILIENCE_DATABASE_TLS_CA: certificate },
+      /^RESILIENCE_DATABASE_TLS_CA says nothing where RESILIENCE_DATABASE_TLS is disable/
+    ]
+  ]
+  for (const [env, message] of cases) {
+    it(`name the variable and no secret: ${JSON.stringify(env)}`, () => {
+      const result = read({ RESILIENCE_DATABASE_PASSWORD: secret, ...env })
+      const error = Result.isFailure(result) ? result.failure : assert.fail("read")
+      assert.match(error.cause.message, message)
+      for (const text of [error.message, String(error), inspect(error, { depth: 20 }), JSON.stringify(error)]) {
+        assert.notInclude(text, "s3cr3t")
+      }
+    })
+  }
+})
+
+it("is a configuration that has no default of its own", () => {
+  const config = Config.all({ store: StoreConfig.config, other: Config.String("OTHER") })
+  const provider = ConfigProvider.fromEnv({ env: { DATABASE_URL: "nonsense", OTHER: "x" } })
+  assert.isTrue(Result.isFailure(Effect.runSync(Effect.result(config.parse(provider)))))
+})
+
+it("shows no password, whichever way it is printed", () => {
+  for (const url of [`postgres://u:${encodeURIComponent(secret)}@h/d`, `redis://:${encodeURIComponent(secret)}@h`]) {
+    const found = where({ RESILIENCE_DATABASE_URL: url })
+    for (const text of [
+      StoreConfig.describe(found),
+      inspect(found, { depth: 9 }),
+      JSON.stringify(found),
+      String(found)
+    ]) {
+      assert.notInclude(text, "s3cr3t")
+    }
+  }
+})
+
+describe("describe", () => {
+  for (const [url, text] of [
+    ["postgres://u:p@h:1/d?sslmode=require", "PostgreSQL at h:1, database d, user u, TLS require"],
+    ["postgres:///?host=/run/pg", "PostgreSQL at /run/pg"],
+    ["rediss://[::1]", "Redis at [::1]:6379, database 0, TLS require"],
+    ["none", "nowhere: circuits are each process's own"]
+  ] as const) {
+    it(`says ${text}`, () => assert.strictEqual(StoreConfig.describe(where({ DATABASE_URL: url })), text))
+  }
+})
+
+describe("options of drivers", () => {
+  const pg = (url: string, env: Env = {}) => {
+    const found = where({ DATABASE_URL: url, ...env })
+    return found._tag === "Postgres" ? StoreConfig.pgOptions(found) : assert.fail(found._tag)
+  }
+  const redis = (url: string, env: Env = {}) => {
+    const found = where({ DATABASE_URL: url, ...env })
+    return found._tag === "Redis" ? StoreConfig.redisOptions(found) : assert.fail(found._tag)
+  }
+
+  it("say how PostgreSQL is encrypted", () => {
+    assert.strictEqual(pg("postgres://h").ssl, false)
+    assert.strictEqual(pg("postgres://h?sslmode=require").ssl, true)
+    assert.deepStrictEqual(pg("postgres://h?sslmode=no-verify").ssl, { rejectUnauthorized: false })
+    assert.deepStrictEqual(pg("postgres://h?sslmode=require", { RESILIENCE_DATABASE_TLS_CA: certificate }).ssl, {
+      ca: certificate
+    })
+    const optional = pg("postgres://h?sslmode=prefer")
+    assert.strictEqual(optional.ssl, undefined)
+    assert.strictEqual(Redacted.value(optional.url!), "postgres:///?sslmode=prefer")
+  })
+
+  it("say how Redis is reached", () => {
+    assert.deepStrictEqual(redis("redis://h:1/2"), { socket: { host: "h", port: 1 }, database: 2 })
+    assert.deepStrictEqual(redis(`rediss://u:${encodeURIComponent(secret)}@h`), {
+      socket: { host: "h", port: 6379, tls: true },
+      username: "u",
+      password: secret,
+      database: 0
+    })
+    assert.deepStrictEqual(redis("redis://h", { RESILIENCE_DATABASE_TLS: "no-verify" }).socket, {
+      host: "h",
+      port: 6379,
+      tls: true,
+      rejectUnauthorized: false
+    })
+  })
+})
