@@ -12,7 +12,7 @@ import * as ControlApi from "../src/control/ControlApi.ts"
 import * as Cli from "../src/cli/Cli.ts"
 import * as Drivers from "../src/cli/Drivers.ts"
 import * as Failure from "../src/cli/Failure.ts"
-import * as Fleet from "../src/cli/Fleet.ts"
+import * as Output from "../src/cli/Output.ts"
 import * as Settings from "../src/cli/Settings.ts"
 import * as Store from "../src/cli/Store.ts"
 
@@ -77,8 +77,8 @@ const table = (schema: Schema.Constraint): string => {
   return ["| Field | Type | What it says |", "| --- | --- | --- |", ...fields(json)].join("\n")
 }
 
-/** The table of variables of src/store/internal/StoreConfig.ts. */
-const variables = readFileSync(join(root, "src/store/internal/StoreConfig.ts"), "utf8")
+/** The table of variables of src/store/internal/EnvVariables.ts. */
+const variables = readFileSync(join(root, "src/store/internal/EnvVariables.ts"), "utf8")
   .split("\n")
   .filter((line) => line.startsWith(" * |"))
   .map((line) => line.slice(3))
@@ -117,7 +117,7 @@ A hold on the name of a breaker holds all of its keys.
 ## Where circuits are shared
 
 The first of these that is there says where: \`--url\`, \`RESILIENCE_CONTROL_URL\`, \`RESILIENCE_DATABASE_URL\`,
-\`RESILIENCE_DATABASE_HOST\`, \`DATABASE_URL\`. Apps that use \`StoreConfig\` read the variables below too. A password in
+\`RESILIENCE_DATABASE_HOST\`, \`DATABASE_URL\`. Apps that use \`CircuitStoreEnv\` read the variables below too. A password in
 \`--url\` is seen by who may list processes: give it in a variable. The CLI prints no password, also not in errors.
 
 ${variables}
@@ -175,33 +175,33 @@ hexadecimal digits.
 
 ### A circuit
 
-${table(Fleet.Circuit)}
+${table(Output.Circuit)}
 
 ### Output of status
 
-${table(Fleet.Status)}
+${table(Output.Status)}
 
 ### Lines of watch
 
-${table(Fleet.Sighting)}
+${table(Output.Sighting)}
 
 ### Output of hold-open, hold-closed, release and reset
 
 Where it fails half-way, what was changed until then is printed, and the error after it.
 
-${table(Fleet.Changes)}
+${table(Output.Changes)}
 
 ### Output of setup
 
 It does not ask with \`--json\`: \`--yes\` or \`--dry-run\` has to be there.
 
-${table(Fleet.Setup)}
+${table(Output.Setup)}
 
 ### Errors
 
 They are printed to the standard error. Those of the command line itself are text.
 
-${table(Fleet.Failed)}
+${table(Output.Failed)}
 `
 
 const options = await prettier.resolveConfig(file)

@@ -19,7 +19,7 @@ const { status } = spawnSync(
     ...["run", "--typecheck.enabled=false", "--reporter=verbose", "--hookTimeout=60000"],
     ...[
       "test/store/CircuitStore.test.ts",
-      "test/store/CircuitStoreShared",
+      "test/store/CircuitStoreTable",
       "test/store/CircuitStoreSql",
       "test/store/CircuitStoreRedis"
     ],

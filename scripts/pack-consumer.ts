@@ -32,7 +32,7 @@ import {
 } from "effect-resilience"
 import {
   CircuitMigration,
-  CircuitStoreShared,
+  CircuitStoreTable,
   CircuitTable,
   CircuitTableRedis,
   CircuitTableSql
@@ -142,8 +142,8 @@ export const envStore = CircuitStoreEnv.layer({
   redis: () => Layer.empty as never
 })
 export const lazyRedis = LazyRedis.layer
-export const sharedStore = CircuitStoreShared.make
-export const sharedStoreLayer = CircuitStoreShared.layer
+export const sharedStore = CircuitStoreTable.make
+export const sharedStoreLayer = CircuitStoreTable.layer
 export const sqlTable = CircuitTableSql.make()
 export const redisTable = CircuitTableRedis.make()
 export const resourceKey = CircuitTable.resourceKey

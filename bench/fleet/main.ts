@@ -7,7 +7,7 @@
  */
 import { NodeRedis } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
-import { CircuitMigration, CircuitStoreShared, CircuitTableRedis, CircuitTableSql } from "effect-resilience/store"
+import { CircuitMigration, CircuitStoreTable, CircuitTableRedis, CircuitTableSql } from "effect-resilience/store"
 import type { CircuitStore } from "effect-resilience"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { Redis } from "effect/persistence"
@@ -60,10 +60,10 @@ const program = Effect.gen(function* () {
 
   console.log("\n--- healthy calls")
   const stores: Record<string, CircuitStore.CircuitStore["Service"]> = {
-    postgres: yield* CircuitStoreShared.make(yield* sqlTable("calls"), { log: false })
+    postgres: yield* CircuitStoreTable.make(yield* sqlTable("calls"), { log: false })
   }
   if (client !== undefined) {
-    stores["redis"] = yield* CircuitStoreShared.make(yield* redisTable("calls", client), { log: false })
+    stores["redis"] = yield* CircuitStoreTable.make(yield* redisTable("calls", client), { log: false })
   }
   const calls = yield* measureCalls(stores, client)
   for (const [name, { high, low, median }] of Object.entries(calls.againstLocal)) {

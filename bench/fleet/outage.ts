@@ -3,7 +3,7 @@
  * down: 200 simulated instances, each with a store, a circuit and traffic.
  */
 import { CircuitBreaker, CircuitStore, TripPolicy } from "effect-resilience"
-import { CircuitStoreShared } from "effect-resilience/store"
+import { CircuitStoreTable } from "effect-resilience/store"
 import type { CircuitTable } from "effect-resilience/store"
 import { Effect, Queue } from "effect"
 import type { Scope } from "effect"
@@ -91,7 +91,7 @@ export const measureOutage = (
       Array.from({ length: instances }),
       (_, i) =>
         Effect.gen(function* () {
-          const store = yield* CircuitStoreShared.make(counted, { instance: `instance ${i}`, log: false })
+          const store = yield* CircuitStoreTable.make(counted, { instance: `instance ${i}`, log: false })
           const breaker = yield* Effect.provideService(
             CircuitBreaker.makeShared("upstream", { trip: TripPolicy.consecutive(5), openFor, log: false }),
             CircuitStore.CircuitStore,

@@ -58,17 +58,17 @@ import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Rules from "../core/internal/Rules.ts"
+import * as Outcome from "../core/Outcome.ts"
+import * as CircuitStore from "../store/CircuitStore.ts"
+import * as CircuitBreakers from "./CircuitBreakers.ts"
 import * as Breaker from "./internal/Breaker.ts"
 import * as BreakerOptions from "./internal/BreakerOptions.ts"
 import * as Circuit from "./internal/Circuit.ts"
-import * as CircuitBreakers from "./CircuitBreakers.ts"
 import type * as CircuitChange from "./internal/CircuitChange.ts"
-import { CircuitOpenError } from "./internal/CircuitRefusal.ts"
-import * as CircuitOperator from "./internal/CircuitOperator.ts"
+import { CircuitOpenError } from "./internal/CircuitOpenError.ts"
 import type * as CircuitStatus from "./internal/CircuitStatus.ts"
-import * as CircuitStore from "../store/CircuitStore.ts"
-import * as Rules from "../core/Options.ts"
-import * as Outcome from "../core/Outcome.ts"
+import * as Operations from "./internal/Operations.ts"
 import * as SharedCircuit from "./internal/SharedCircuit.ts"
 
 export type { Breaker as CircuitBreaker, Sharing } from "./internal/Breaker.ts"
@@ -83,7 +83,7 @@ export type {
 } from "./internal/BreakerOptions.ts"
 export type { Circuit, LastFailure } from "./internal/Circuit.ts"
 export type { Change, Listener } from "./internal/CircuitChange.ts"
-export { CircuitOpenError } from "./internal/CircuitRefusal.ts"
+export { CircuitOpenError } from "./internal/CircuitOpenError.ts"
 export type { Counts, Status } from "./internal/CircuitStatus.ts"
 
 type CircuitBreaker = Breaker.Breaker
@@ -491,8 +491,8 @@ export const changes = <I = never>(source: Source<I>): Stream.Stream<CircuitChan
  */
 export const holdOpen = <I = never>(
   source: Source<I>,
-  options?: CircuitOperator.HoldOptions
-): Effect.Effect<void, never, I> => apply(source, CircuitOperator.hold("HeldOpen", options))
+  options?: Operations.HoldOptions
+): Effect.Effect<void, never, I> => apply(source, Operations.hold("HeldOpen", options))
 
 /**
  * Holds circuits closed: every call is admitted, whatever the outcomes, until
@@ -500,8 +500,8 @@ export const holdOpen = <I = never>(
  */
 export const holdClosed = <I = never>(
   source: Source<I>,
-  options?: CircuitOperator.HoldOptions
-): Effect.Effect<void, never, I> => apply(source, CircuitOperator.hold("HeldClosed", options))
+  options?: Operations.HoldOptions
+): Effect.Effect<void, never, I> => apply(source, Operations.hold("HeldClosed", options))
 
 /**
  * Ends a hold. What was held closes with clean counts.
@@ -512,8 +512,8 @@ export const holdClosed = <I = never>(
  */
 export const release = <I = never>(
   source: Source<I>,
-  options?: CircuitOperator.OperatorOptions
-): Effect.Effect<void, never, I> => apply(source, CircuitOperator.release(options))
+  options?: Operations.OperatorOptions
+): Effect.Effect<void, never, I> => apply(source, Operations.release(options))
 
 /**
  * Closes circuits, whatever their state, with clean counts.
@@ -524,10 +524,10 @@ export const release = <I = never>(
  */
 export const reset = <I = never>(
   source: Source<I>,
-  options?: CircuitOperator.OperatorOptions
-): Effect.Effect<void, never, I> => apply(source, CircuitOperator.reset(options))
+  options?: Operations.OperatorOptions
+): Effect.Effect<void, never, I> => apply(source, Operations.reset(options))
 
-const apply = <I>(source: Source<I>, operation: CircuitOperator.Operation): Effect.Effect<void, never, I> =>
+const apply = <I>(source: Source<I>, operation: Operations.Operation): Effect.Effect<void, never, I> =>
   Effect.withFiber((fiber) => operation(find(source, fiber)))
 
 /**

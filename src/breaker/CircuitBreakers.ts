@@ -45,10 +45,10 @@ import * as Stream from "effect/Stream"
 import * as Breaker from "./internal/Breaker.ts"
 import * as BreakerOptions from "./internal/BreakerOptions.ts"
 import * as CircuitChange from "./internal/CircuitChange.ts"
-import * as CircuitOperator from "./internal/CircuitOperator.ts"
 import type * as CircuitStatus from "./internal/CircuitStatus.ts"
+import * as Operations from "./internal/Operations.ts"
 
-export type { HoldOptions, OperatorOptions } from "./internal/CircuitOperator.ts"
+export type { HoldOptions, OperatorOptions } from "./internal/Operations.ts"
 
 /**
  * Error of a name that no breaker has.
@@ -249,29 +249,29 @@ export const changesOf = (
  * Holds the breaker of a name open: every call is refused until `release`,
  * `reset` or the end of the hold.
  */
-export const holdOpen = (name: string, options?: CircuitOperator.HoldOptions): ByName =>
-  apply(name, CircuitOperator.hold("HeldOpen", options))
+export const holdOpen = (name: string, options?: Operations.HoldOptions): ByName =>
+  apply(name, Operations.hold("HeldOpen", options))
 
 /**
  * Holds the breaker of a name closed: every call is admitted, whatever the
  * outcomes, until `release`, `reset` or the end of the hold.
  */
-export const holdClosed = (name: string, options?: CircuitOperator.HoldOptions): ByName =>
-  apply(name, CircuitOperator.hold("HeldClosed", options))
+export const holdClosed = (name: string, options?: Operations.HoldOptions): ByName =>
+  apply(name, Operations.hold("HeldClosed", options))
 
 /**
  * Ends a hold on the breaker of a name, as `CircuitBreaker.release` does.
  */
-export const release = (name: string, options?: CircuitOperator.OperatorOptions): ByName =>
-  apply(name, CircuitOperator.release(options))
+export const release = (name: string, options?: Operations.OperatorOptions): ByName =>
+  apply(name, Operations.release(options))
 
 /**
  * Closes the circuits of the breaker of a name, whatever their state, with
  * clean counts.
  */
-export const reset = (name: string, options?: CircuitOperator.OperatorOptions): ByName =>
-  apply(name, CircuitOperator.reset(options))
+export const reset = (name: string, options?: Operations.OperatorOptions): ByName =>
+  apply(name, Operations.reset(options))
 
 type ByName = Effect.Effect<void, UnknownBreakerError, CircuitBreakers>
 
-const apply = (name: string, operation: CircuitOperator.Operation): ByName => Effect.flatMap(get(name), operation)
+const apply = (name: string, operation: Operations.Operation): ByName => Effect.flatMap(get(name), operation)

@@ -54,10 +54,10 @@ import * as Persistence from "effect/persistence/CircuitBreaker"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Circuit from "./internal/Circuit.ts"
-import * as CircuitBreaker from "./CircuitBreaker.ts"
 import * as CircuitState from "../circuit/CircuitState.ts"
 import * as Outcome from "../core/Outcome.ts"
+import * as CircuitBreaker from "./CircuitBreaker.ts"
+import type * as Circuit from "./internal/Circuit.ts"
 
 /**
  * Creates Effect's circuit breaker service from a breaker.

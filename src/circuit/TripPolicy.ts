@@ -35,7 +35,8 @@
 import type * as Duration from "effect/Duration"
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as Options from "../core/Options.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Rules from "../core/internal/Rules.ts"
 import * as Window from "./internal/Window.ts"
 
 export type { Window } from "./internal/Window.ts"
@@ -50,7 +51,7 @@ export const TypeId = "~effect-resilience/TripPolicy"
  */
 export interface Policy<Tag extends string> {
   readonly _tag: Tag
-  readonly [TypeId]: Rules<TripPolicy, Window.Window>
+  readonly [TypeId]: Methods<TripPolicy, Window.Window>
 }
 
 /**
@@ -126,7 +127,7 @@ export interface Count {
 /**
  * What policies of one kind do. A window is one that they made for that policy.
  */
-export interface Rules<P, W> {
+export interface Methods<P, W> {
   /** Returns whether the policy looks at when calls end, or at how long they take. */
   isTimed(policy: P): boolean
   /** Returns how long a call must take to be slow, in milliseconds. */
@@ -155,9 +156,9 @@ export const defaults = {
 
 const module = "TripPolicy"
 
-// All policies of a kind have the same rules, so equal data is an equal policy.
-const make = <P extends TripPolicy, W extends Window.Window>(data: Omit<P, typeof TypeId>, rules: Rules<P, W>): P =>
-  Object.defineProperty(data, TypeId, { value: rules }) as P // it has the property now
+// All policies of a kind have the same methods, so equal data is an equal policy.
+const make = <P extends TripPolicy, W extends Window.Window>(data: Omit<P, typeof TypeId>, methods: Methods<P, W>): P =>
+  Object.defineProperty(data, TypeId, { value: methods }) as P // it has the property now
 
 const no = () => false
 const yes = () => true
@@ -169,9 +170,9 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
  * Creates the policy that opens after `failures` (default 5) failures in a row.
  */
 export const consecutive = (failures: number = defaults.failures): Consecutive =>
-  make({ _tag: "Consecutive", failures: Options.count(module, "failures", failures) }, consecutiveRules)
+  make({ _tag: "Consecutive", failures: Rules.count(module, "failures", failures) }, consecutiveMethods)
 
-const consecutiveRules: Rules<Consecutive, Window.Streak> = {
+const consecutiveMethods: Methods<Consecutive, Window.Streak> = {
   isTimed: no,
   slowAfterMillis: never,
   window: () => new Window.Streak(),
@@ -205,16 +206,16 @@ export const failures = ({
   readonly of: number
   readonly minimumCalls?: number | undefined
 }): Failures => {
-  Options.count(module, "of", of)
-  if (of > maxCalls) Options.reject(module, "of", of, `at most ${maxCalls}`)
+  Rules.count(module, "of", of)
+  if (of > maxCalls) Rules.reject(module, "of", of, `at most ${maxCalls}`)
   for (const [field, value] of Object.entries({ count, minimumCalls })) {
-    Options.count(module, field, value)
-    if (value > of) Options.reject(module, field, value, `at most of (${of})`)
+    Rules.count(module, field, value)
+    if (value > of) Rules.reject(module, field, value, `at most of (${of})`)
   }
-  return make({ _tag: "Failures", count, of, minimumCalls }, failuresRules)
+  return make({ _tag: "Failures", count, of, minimumCalls }, failuresMethods)
 }
 
-const failuresRules: Rules<Failures, Window.LastCalls> = {
+const failuresMethods: Methods<Failures, Window.LastCalls> = {
   isTimed: no,
   slowAfterMillis: never,
   window: ({ of }) => new Window.LastCalls(of),
@@ -247,9 +248,9 @@ const checkShare = ({
   within = defaults.within,
   minimumCalls = defaults.minimumCalls
 }: ShareOptions) => ({
-  ratio: Options.ratio(module, "ratio", ratio),
-  withinMillis: Options.millis(module, "within", within),
-  minimumCalls: Options.count(module, "minimumCalls", minimumCalls)
+  ratio: Rules.ratio(module, "ratio", ratio),
+  withinMillis: Rules.millis(module, "within", within),
+  minimumCalls: Rules.count(module, "minimumCalls", minimumCalls)
 })
 
 const lastTime = ({ withinMillis }: Rate | SlowCalls) => new Window.LastTime(withinMillis)
@@ -280,9 +281,9 @@ const recordShare = (
  * Creates the policy that opens when the share of failures over time reaches a
  * ratio.
  */
-export const rate = (options: ShareOptions = {}): Rate => make({ _tag: "Rate", ...checkShare(options) }, rateRules)
+export const rate = (options: ShareOptions = {}): Rate => make({ _tag: "Rate", ...checkShare(options) }, rateMethods)
 
-const rateRules: Rules<Rate, Window.LastTime> = {
+const rateMethods: Methods<Rate, Window.LastTime> = {
   isTimed: yes,
   slowAfterMillis: never,
   window: lastTime,
@@ -301,11 +302,11 @@ const rateRules: Rules<Rate, Window.LastTime> = {
  */
 export const slowCalls = ({ after, ...options }: ShareOptions & { readonly after: Duration.Input }): SlowCalls =>
   make(
-    { _tag: "SlowCalls", afterMillis: Options.millis(module, "after", after), ...checkShare(options) },
-    slowCallsRules
+    { _tag: "SlowCalls", afterMillis: Rules.millis(module, "after", after), ...checkShare(options) },
+    slowCallsMethods
   )
 
-const slowCallsRules: Rules<SlowCalls, Window.LastTime> = {
+const slowCallsMethods: Methods<SlowCalls, Window.LastTime> = {
   isTimed: yes,
   window: lastTime,
   slowAfterMillis: ({ afterMillis }) => afterMillis,
@@ -326,12 +327,12 @@ const slowCallsRules: Rules<SlowCalls, Window.LastTime> = {
  */
 export const any = (...policies: ReadonlyArray<TripPolicy>): Any => {
   const flat = policies.flatMap((policy) => (policy?._tag === "Any" ? policy.policies : [policy]))
-  if (flat.length === 0) Options.reject(module, "policies", flat, "a list of at least one policy")
+  if (flat.length === 0) Rules.reject(module, "policies", flat, "a list of at least one policy")
   flat.forEach((policy, i) => check(policy, `policies.${i}`))
-  return make({ _tag: "Any", policies: flat }, anyRules)
+  return make({ _tag: "Any", policies: flat }, anyMethods)
 }
 
-const anyRules: Rules<Any, ReadonlyArray<Window.Window>> = {
+const anyMethods: Methods<Any, ReadonlyArray<Window.Window>> = {
   isTimed: ({ policies }) => policies.some(isTimed),
   slowAfterMillis: ({ policies }) => Math.min(...policies.map(slowAfterMillis)),
   window: ({ policies }) => policies.map(window),
@@ -359,7 +360,7 @@ export const isTripPolicy = (u: unknown): u is TripPolicy => hasProperty(u, Type
  * of this module made. `field` is the name of the option.
  */
 export const check = <P extends TripPolicy>(policy: P, field = "trip"): P =>
-  isTripPolicy(policy) ? policy : Options.reject(module, field, policy, "a policy that TripPolicy made")
+  isTripPolicy(policy) ? policy : Rules.reject(module, field, policy, "a policy that TripPolicy made")
 
 /**
  * Returns how long a call must take to be slow, in milliseconds, or `Infinity`
@@ -411,14 +412,14 @@ export type ConfigJson =
   | {
       readonly type: "rate"
       readonly ratio?: number
-      readonly within?: Options.DurationJson
+      readonly within?: ConfigSchema.DurationJson
       readonly minimumCalls?: number
     }
   | {
       readonly type: "slowCalls"
-      readonly after: Options.DurationJson
+      readonly after: ConfigSchema.DurationJson
       readonly ratio?: number
-      readonly within?: Options.DurationJson
+      readonly within?: ConfigSchema.DurationJson
       readonly minimumCalls?: number
     }
   | { readonly type: "any"; readonly policies: ReadonlyArray<ConfigJson> }
@@ -433,11 +434,11 @@ export type ConfigJson =
  * as strings such as `"1 minute"` or as milliseconds. Throws an
  * `InvalidOptionError` for anything else.
  */
-export const fromJson = (json: Options.Json): TripPolicy => {
+export const fromJson = (json: Rules.Json): TripPolicy => {
   const { type, ...rest } = json
   // The constructors check each value, whatever its type.
   const options = rest as never
-  const allow = (...keys: ReadonlyArray<string>) => Options.keys(module, rest, keys)
+  const allow = (...keys: ReadonlyArray<string>) => Rules.keys(module, rest, keys)
   switch (type) {
     case "consecutive":
       allow("failures")
@@ -454,17 +455,17 @@ export const fromJson = (json: Options.Json): TripPolicy => {
     case "any": {
       allow("policies")
       const { policies } = rest
-      if (!Array.isArray(policies)) return Options.reject(module, "policies", policies, "a list of policies")
+      if (!Array.isArray(policies)) return Rules.reject(module, "policies", policies, "a list of policies")
       return any(
         ...policies.map((policy: unknown, i) =>
           isObject(policy)
-            ? Options.at(`policies.${i}`, () => fromJson(policy))
-            : Options.reject(module, `policies.${i}`, policy, "an object")
+            ? Rules.at(`policies.${i}`, () => fromJson(policy))
+            : Rules.reject(module, `policies.${i}`, policy, "an object")
         )
       )
     }
     default:
-      return Options.reject(module, "type", type, "one of consecutive, failures, rate, slowCalls, any")
+      return Rules.reject(module, "type", type, "one of consecutive, failures, rate, slowCalls, any")
   }
 }
 
@@ -478,7 +479,7 @@ export const toJson = (policy: TripPolicy): ConfigJson => policy[TypeId].toJson(
  * through `Config.schema` of Effect.
  */
 export const Config: Schema.Codec<TripPolicy, ConfigJson> = /* @__PURE__ */ (() =>
-  Options.parsed(
+  ConfigSchema.parsed(
     {
       type: Schema.String,
       failures: Schema.Number,
@@ -486,8 +487,8 @@ export const Config: Schema.Codec<TripPolicy, ConfigJson> = /* @__PURE__ */ (() 
       of: Schema.Number,
       minimumCalls: Schema.Number,
       ratio: Schema.Number,
-      within: Options.DurationInput,
-      after: Options.DurationInput,
+      within: ConfigSchema.DurationInput,
+      after: ConfigSchema.DurationInput,
       policies: Schema.Array(Schema.suspend(() => Config))
     },
     isTripPolicy,

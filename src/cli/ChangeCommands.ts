@@ -2,14 +2,14 @@
  * `resilience hold-open`, `hold-closed`, `release` and `reset`: what an operator
  * does to circuits.
  */
-import * as Command from "effect/cli/Command"
 import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Fleet from "./Fleet.ts"
-import * as Places from "./Places.ts"
+import * as OpenPlace from "./OpenPlace.ts"
+import * as Output from "./Output.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
 import * as Span from "./Span.ts"
@@ -48,11 +48,11 @@ interface Asked {
   readonly forMillis: Option.Option<number>
 }
 
-const change = (action: Fleet.Action, asked: Asked) =>
+const change = (action: Output.Action, asked: Asked) =>
   Effect.scoped(
     Effect.gen(function* () {
       const { operator } = yield* Store.Store
-      const place = yield* Places.open
+      const place = yield* OpenPlace.open
       const apply = yield* place.change({
         action,
         by: Option.getOrElse(asked.by, () => operator),
@@ -60,7 +60,7 @@ const change = (action: Fleet.Action, asked: Asked) =>
         forMillis: Option.getOrUndefined(asked.forMillis)
       })
       const { circuits } = yield* StatusCommand.select(place, asked.name)
-      const changes: Array<Fleet.Change> = []
+      const changes: Array<Output.Change> = []
       const all = Effect.forEach(
         circuits,
         ({ circuit }) => Effect.map(apply(circuit), (change) => changes.push(change)),
@@ -75,9 +75,9 @@ const change = (action: Fleet.Action, asked: Asked) =>
   )
 
 const say = Effect.fnUntraced(function* (
-  said: typeof Fleet.Changes.Type
+  said: typeof Output.Changes.Type
 ): Effect.fn.Return<void, never, typeof Settings.Json.Identifier> {
-  if (yield* Settings.Json) return yield* Print.json(Fleet.Changes, said, "lines")
+  if (yield* Settings.Json) return yield* Print.json(Output.Changes, said, "lines")
   for (const { after, before, changed } of said.changes) {
     const states = [before.state, after.state].map((state) => state.replace("_", " "))
     const name = Print.safe(after.circuit)
@@ -93,9 +93,9 @@ const say = Effect.fnUntraced(function* (
   }
 })
 
-const isHeld = ({ state }: Fleet.Circuit): boolean => state === "HELD_OPEN" || state === "HELD_CLOSED"
+const isHeld = ({ state }: Output.Circuit): boolean => state === "HELD_OPEN" || state === "HELD_CLOSED"
 
-const details = (circuit: Fleet.Circuit): string => {
+const details = (circuit: Output.Circuit): string => {
   if (!isHeld(circuit)) return ""
   const { heldBy, heldUntil, reason, since } = circuit
   const span = heldUntil === null ? 0 : Print.millis(heldUntil) - (since === null ? 0 : Print.millis(since))

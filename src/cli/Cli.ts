@@ -17,7 +17,7 @@ import * as References from "effect/References"
 import * as ChangeCommands from "./ChangeCommands.ts"
 import * as Explain from "./Explain.ts"
 import * as Failure from "./Failure.ts"
-import * as Fleet from "./Fleet.ts"
+import * as Output from "./Output.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
 import * as SetupCommand from "./SetupCommand.ts"
@@ -110,7 +110,7 @@ export const run = (
       return Effect.as(
         args.includes("--json")
           ? Console.error(
-              Explain.withoutCredentials(Print.jsonText(Fleet.Failed, { error: { exitCode, message } }, "line"))
+              Explain.withoutCredentials(Print.jsonText(Output.Failed, { error: { exitCode, message } }, "line"))
             )
           : complain(message),
         exitCode

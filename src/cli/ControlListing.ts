@@ -2,9 +2,9 @@
  * What a control plane says of circuits, as the CLI lists them.
  */
 import * as CircuitState from "../circuit/CircuitState.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
 import type * as ControlApi from "../control/ControlApi.ts"
-import * as Fleet from "./Fleet.ts"
+import * as CircuitTable from "../store/CircuitTable.ts"
+import * as Output from "./Output.ts"
 import type * as Place from "./Place.ts"
 
 type Named = Pick<ControlApi.Circuit, "name" | "key">
@@ -18,8 +18,8 @@ export const nameOf = ({ key, name }: Named): string => CircuitTable.resourceKey
 /**
  * Returns a circuit as the CLI prints it, at a time.
  */
-export const circuit = (circuit: Stated, now: number): Fleet.Circuit =>
-  Fleet.described({ circuit: nameOf(circuit), changedAt: null, changedBy: null }, circuit.state, now)
+export const circuit = (circuit: Stated, now: number): Output.Circuit =>
+  Output.described({ circuit: nameOf(circuit), changedAt: null, changedBy: null }, circuit.state, now)
 
 /**
  * Returns circuits as a listing, at a time.

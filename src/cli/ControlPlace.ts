@@ -8,14 +8,14 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../circuit/CircuitState.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
 import * as ControlApi from "../control/ControlApi.ts"
 import * as ControlClient from "../control/ControlClient.ts"
+import * as CircuitTable from "../store/CircuitTable.ts"
 import * as ControlErrors from "./ControlErrors.ts"
 import * as ControlListing from "./ControlListing.ts"
 import * as ControlWatch from "./ControlWatch.ts"
 import * as Failure from "./Failure.ts"
-import type * as Fleet from "./Fleet.ts"
+import type * as Output from "./Output.ts"
 import type * as Place from "./Place.ts"
 import type * as Settings from "./Settings.ts"
 
@@ -85,7 +85,7 @@ const change = (
   client: ControlClient.ControlClient,
   order: Place.Order,
   control: Settings.Control
-): ((circuit: Fleet.Circuit) => Effect.Effect<Fleet.Change, Failure.Failure>) => {
+): ((circuit: Output.Circuit) => Effect.Effect<Output.Change, Failure.Failure>) => {
   const request = requests[order.action]
   let begun = false
   let said = false
@@ -116,29 +116,29 @@ const change = (
   })
 }
 
-const isHeld = ({ state }: Fleet.Circuit): boolean => state === "HELD_OPEN" || state === "HELD_CLOSED"
+const isHeld = ({ state }: Output.Circuit): boolean => state === "HELD_OPEN" || state === "HELD_CLOSED"
 
 type Request = (
   client: ControlClient.ControlClient,
   order: Place.Order,
-  circuit: Fleet.Circuit
+  circuit: Output.Circuit
 ) => Effect.Effect<ControlApi.Circuit, ControlErrors.ControlError>
 
-const requests: { readonly [Action in Fleet.Action]: Request } = {
+const requests: { readonly [Action in Output.Action]: Request } = {
   "hold-open": ({ operations }, order, circuit) => operations.holdOpen({ payload: hold(order, circuit) }),
   "hold-closed": ({ operations }, order, circuit) => operations.holdClosed({ payload: hold(order, circuit) }),
   release: ({ operations }, order, circuit) => operations.release({ payload: operation(order, circuit) }),
   reset: ({ operations }, order, circuit) => operations.reset({ payload: operation(order, circuit) })
 }
 
-const operation = ({ by, reason = "" }: Place.Order, { key, name }: Fleet.Circuit) => ({
+const operation = ({ by, reason = "" }: Place.Order, { key, name }: Output.Circuit) => ({
   name,
   ...(key === null ? undefined : { key }),
   reason,
   by
 })
 
-const hold = (order: Place.Order, circuit: Fleet.Circuit) => ({
+const hold = (order: Place.Order, circuit: Output.Circuit) => ({
   ...operation(order, circuit),
   ...(order.forMillis === undefined ? undefined : { for: Duration.millis(order.forMillis) })
 })

@@ -1,8 +1,8 @@
 /**
  * Looking on at a control plane, through its stream of events.
  */
-import * as Clock from "effect/Clock"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -13,7 +13,7 @@ import * as CircuitMigration from "../store/CircuitMigration.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
 import * as CircuitTableRedis from "../store/CircuitTableRedis.ts"
 import * as CircuitTableSql from "../store/CircuitTableSql.ts"
-import * as StoreConfig from "../store/internal/StoreConfig.ts"
+import * as EnvVariables from "../store/internal/EnvVariables.ts"
 import * as Explain from "./Explain.ts"
 import * as Failure from "./Failure.ts"
 import * as Settings from "./Settings.ts"
@@ -67,10 +67,10 @@ const connect = <A, E>(target: Store.Target, table: string, client: Layer.Layer<
     Effect.mapError((error) => Failure.failed(Explain.explain(error, target, table)))
   )
 
-const postgres = (target: Store.Target, where: StoreConfig.Postgres, table: string) =>
+const postgres = (target: Store.Target, where: EnvVariables.Postgres, table: string) =>
   Effect.gen(function* () {
     const PgClient = yield* load(["@effect/sql-pg"], () => import("@effect/sql-pg/PgClient"))
-    const options = StoreConfig.pgOptions(where)
+    const options = EnvVariables.pgOptions(where)
     return yield* connect(
       target,
       table,
@@ -83,10 +83,10 @@ const postgres = (target: Store.Target, where: StoreConfig.Postgres, table: stri
     )
   })
 
-const redis = (target: Store.Target, where: StoreConfig.Redis, prefix: string) =>
+const redis = (target: Store.Target, where: EnvVariables.Redis, prefix: string) =>
   Effect.gen(function* () {
     const NodeRedis = yield* load(["@effect/platform-node", "redis"], () => import("@effect/platform-node/NodeRedis"))
-    const { socket, ...options } = StoreConfig.redisOptions(where)
+    const { socket, ...options } = EnvVariables.redisOptions(where)
     return yield* connect(
       target,
       prefix,

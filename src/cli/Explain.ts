@@ -5,7 +5,7 @@
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { TableError } from "../store/CircuitTable.ts"
-import * as StoreConfig from "../store/internal/StoreConfig.ts"
+import * as EnvVariables from "../store/internal/EnvVariables.ts"
 import * as Print from "./Print.ts"
 import type * as Store from "./Store.ts"
 
@@ -29,7 +29,7 @@ const unreachable: { readonly [code: string]: string } = {
  */
 export const explain = (error: unknown, target: Store.Target, table: string): string => {
   const { where } = target
-  const at = StoreConfig.describe(where)
+  const at = EnvVariables.describe(where)
   const { has, messages, says } = cause(error)
   const user = where.username === undefined ? "" : ` for user ${Print.safe(where.username)}`
 

@@ -4,7 +4,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Failure from "./Failure.ts"
-import type * as Fleet from "./Fleet.ts"
+import type * as Output from "./Output.ts"
 
 /**
  * Circuit of a listing.
@@ -12,7 +12,7 @@ import type * as Fleet from "./Fleet.ts"
 export interface Listed {
   /** Differs from that of another listing where the circuit does. */
   readonly version: number | string
-  readonly circuit: Fleet.Circuit
+  readonly circuit: Output.Circuit
 }
 
 /**
@@ -33,7 +33,7 @@ export interface Listing {
  * What an operator wants done.
  */
 export interface Order {
-  readonly action: Fleet.Action
+  readonly action: Output.Action
   readonly by: string
   readonly reason: string | undefined
   /** How long a hold lasts: until it is released where absent. */
@@ -59,7 +59,7 @@ export interface Place {
   /** What it is, in words. */
   readonly kind: string
   /** Fields of JSON that say where it is. */
-  readonly fields: Pick<typeof Fleet.Status.Type, "namespace" | "controlPlane">
+  readonly fields: Pick<typeof Output.Status.Type, "namespace" | "controlPlane">
   /** Lists the circuits, and in any case one that has the name. */
   readonly list: (name: string | undefined) => Effect.Effect<Listing, Failure.Failure>
   /** Looks on. Fails where nothing is seen at first, or never will be again. */
@@ -70,7 +70,7 @@ export interface Place {
    */
   readonly change: (
     order: Order
-  ) => Effect.Effect<(circuit: Fleet.Circuit) => Effect.Effect<Fleet.Change, Failure.Failure>, Failure.Failure>
+  ) => Effect.Effect<(circuit: Output.Circuit) => Effect.Effect<Output.Change, Failure.Failure>, Failure.Failure>
 }
 
 /**

@@ -7,13 +7,13 @@ import * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as CircuitRefusal from "../breaker/internal/CircuitRefusal.ts"
+import * as Text from "../core/internal/Text.ts"
 
 /**
  * Returns text of which a terminal prints every character as it stands. Others
  * are written as `\u` and four hexadecimal digits.
  */
-export const safe: (text: string) => string = CircuitRefusal.printable
+export const safe: (text: string) => string = Text.printable
 
 /**
  * Returns the width of a text in a terminal.

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { InvalidOptionError } from "../core/Options.ts"
-import * as StoreConfig from "../store/internal/StoreConfig.ts"
+import * as EnvVariables from "../store/internal/EnvVariables.ts"
 import * as Failure from "./Failure.ts"
 
 /**
@@ -85,7 +85,7 @@ export interface Control {
  */
 export interface Stored {
   readonly _tag: "Store"
-  readonly config: StoreConfig.StoreConfig
+  readonly config: EnvVariables.StoreConfig
 }
 
 const isHttp = (url: Redacted.Redacted): boolean => /^\s*https?:/i.test(Redacted.value(url))
@@ -101,8 +101,8 @@ export const config = Effect.gen(function* () {
   if (Option.isSome(url) && isHttp(url.value)) {
     return yield* Failure.usage("--url must be that of a store: a control plane has no table")
   }
-  const variables = yield* readable(StoreConfig.variablesConfig)
-  const parsed = StoreConfig.fromVariables(
+  const variables = yield* readable(EnvVariables.variablesConfig)
+  const parsed = EnvVariables.fromVariables(
     {
       ...variables,
       ...(Option.isSome(namespace) ? { namespace: namespace.value } : undefined),
@@ -179,7 +179,7 @@ const token = (
  * Says that no store is configured.
  */
 export const nowhere = Failure.usage(
-  `no store is configured: set ${StoreConfig.variables.url}, or give --url (see --help)`
+  `no store is configured: set ${EnvVariables.variables.url}, or give --url (see --help)`
 )
 
 /**

@@ -8,9 +8,9 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as CircuitMigration from "../store/CircuitMigration.ts"
-import * as StoreConfig from "../store/internal/StoreConfig.ts"
+import * as EnvVariables from "../store/internal/EnvVariables.ts"
 import * as Failure from "./Failure.ts"
-import * as Fleet from "./Fleet.ts"
+import * as Output from "./Output.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
 import * as Store from "./Store.ts"
@@ -47,11 +47,11 @@ export const command = Command.make(
     const table = config.table ?? CircuitMigration.defaults.table
     const steps =
       where._tag === "Redis" ? [] : yield* Settings.checked(Effect.sync(() => CircuitMigration.steps("pg", config)))
-    const report = (outcome: (typeof Fleet.Setup.Type)["outcome"]) =>
+    const report = (outcome: (typeof Output.Setup.Type)["outcome"]) =>
       Print.json(
-        Fleet.Setup,
+        Output.Setup,
         {
-          target: StoreConfig.describe(where),
+          target: EnvVariables.describe(where),
           type: where._tag === "Postgres" ? "postgres" : where._tag === "Redis" ? "redis" : "none",
           host: where._tag === "None" ? null : where.host,
           port: where._tag === "None" ? null : where.port,
@@ -83,7 +83,7 @@ export const command = Command.make(
   ])
 )
 
-const target = (where: StoreConfig.Where, table: string): ReadonlyArray<string> => {
+const target = (where: EnvVariables.Where, table: string): ReadonlyArray<string> => {
   if (where._tag === "None") return ["Store     none is configured", `Table     ${Print.safe(table)}`]
   const lines = [
     ["Store", where._tag === "Postgres" ? "PostgreSQL" : "Redis"],

@@ -9,10 +9,10 @@ import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import * as Failure from "./Failure.ts"
-import * as Fleet from "./Fleet.ts"
+import * as OpenPlace from "./OpenPlace.ts"
+import * as Output from "./Output.ts"
 import * as Pattern from "./Pattern.ts"
 import * as Place from "./Place.ts"
-import * as Places from "./Places.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
 
@@ -81,19 +81,19 @@ export const command = Command.make(
   "status",
   { name: name.pipe(Argument.optional) },
   Effect.fnUntraced(function* ({ name }) {
-    const place = yield* Places.open
+    const place = yield* OpenPlace.open
     const listing = Option.isSome(name)
       ? yield* select(place, name.value)
       : yield* Effect.tap(place.list(undefined), warn)
     const { now, total } = listing
     const circuits = listing.circuits.map(({ circuit }) => circuit)
     if (yield* Settings.Json) {
-      yield* Print.json(Fleet.Status, { ...place.fields, at: Print.iso(now) ?? null, total, circuits }, "lines")
+      yield* Print.json(Output.Status, { ...place.fields, at: Print.iso(now) ?? null, total, circuits }, "lines")
     } else if (circuits.length === 0) {
       yield* Console.log(`No circuits in ${place.label}.`)
     } else {
       yield* Console.log(
-        [...Fleet.table(circuits, now, yield* columns), "", `${Fleet.summary(circuits)}, ${place.label}`].join("\n")
+        [...Output.table(circuits, now, yield* columns), "", `${Output.summary(circuits)}, ${place.label}`].join("\n")
       )
     }
   }, Effect.scoped)

@@ -5,14 +5,14 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as CircuitTable from "../store/CircuitTable.ts"
-import type * as StoreConfig from "../store/internal/StoreConfig.ts"
+import type * as EnvVariables from "../store/internal/EnvVariables.ts"
 import type * as Failure from "./Failure.ts"
 
 /**
  * Store of circuits that is somewhere.
  */
-export interface Target extends StoreConfig.StoreConfig {
-  readonly where: Exclude<StoreConfig.Where, StoreConfig.None>
+export interface Target extends EnvVariables.StoreConfig {
+  readonly where: Exclude<EnvVariables.Where, EnvVariables.None>
 }
 
 /**

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as CircuitState from "../circuit/CircuitState.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
-import * as Fleet from "./Fleet.ts"
+import * as Output from "./Output.ts"
 import type * as Place from "./Place.ts"
 import * as Print from "./Print.ts"
 import type * as Store from "./Store.ts"
@@ -22,7 +22,7 @@ const pause = 100
 export const make = ({ explain, table }: Store.Opened, namespace: string): Place.Place => {
   const read = Effect.map(Effect.mapError(table.changes(undefined), explain), ({ now, rows }): Place.Listing => ({
     now,
-    circuits: rows.map((row) => ({ version: row.version, circuit: Fleet.circuit(row, now) })),
+    circuits: rows.map((row) => ({ version: row.version, circuit: Output.circuit(row, now) })),
     total: rows.length,
     unlisted: 0
   }))
@@ -50,7 +50,7 @@ export const make = ({ explain, table }: Store.Opened, namespace: string): Place
       // One line of a runbook is for control planes too, which want a reason.
       const isLost = reason !== undefined && (action === "release" || action === "reset")
       const said = isLost ? Console.error(`resilience: a store keeps no reason of a ${action}`) : Effect.void
-      return Effect.as(said, (circuit: Fleet.Circuit) =>
+      return Effect.as(said, (circuit: Output.Circuit) =>
         CircuitTable.update(table, circuit.circuit, by, (state, now) => [step(order, state, now), now]).pipe(
           Effect.map(({ after, answer: now, before }) => {
             const changed = after !== before
@@ -59,8 +59,8 @@ export const make = ({ explain, table }: Store.Opened, namespace: string): Place
               : circuit
             return {
               changed,
-              before: Fleet.described(circuit, before, now),
-              after: Fleet.described(written, after, now)
+              before: Output.described(circuit, before, now),
+              after: Output.described(written, after, now)
             }
           }),
           Effect.mapError(explain)

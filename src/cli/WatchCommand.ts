@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
-import * as Fleet from "./Fleet.ts"
+import * as OpenPlace from "./OpenPlace.ts"
+import * as Output from "./Output.ts"
 import type * as Place from "./Place.ts"
-import * as Places from "./Places.ts"
 import * as Print from "./Print.ts"
 import * as Settings from "./Settings.ts"
 import * as StatusCommand from "./StatusCommand.ts"
@@ -22,7 +22,7 @@ export const command = Command.make(
   "watch",
   { name: StatusCommand.name.pipe(Argument.optional) },
   Effect.fnUntraced(function* ({ name }) {
-    const place = yield* Places.open
+    const place = yield* OpenPlace.open
     const { stdoutIsTerminal } = yield* Stdio.Stdio
     const json = yield* Settings.Json
     const viewer = json || !(yield* stdoutIsTerminal) ? yield* lines(place, json) : yield* screen(place)
@@ -50,11 +50,11 @@ const lines = ({ kind }: Place.Place, json: boolean): Effect.Effect<Place.Viewer
     let before: ReadonlyMap<string, Place.Listed> | undefined
     let away = false
     let warned = false
-    const print = (change: (typeof Fleet.Sighting.Type)["change"], circuit: Fleet.Circuit, now: number) => {
+    const print = (change: (typeof Output.Sighting.Type)["change"], circuit: Output.Circuit, now: number) => {
       const at = Print.iso(now) ?? null
-      if (json) return Print.json(Fleet.Sighting, { at, change, circuit }, "line")
+      if (json) return Print.json(Output.Sighting, { at, change, circuit }, "line")
       return Console.log(
-        `${at ?? ""} ${Print.safe(circuit.circuit)} ${change === "removed" ? "removed" : Fleet.line(circuit, now)}`
+        `${at ?? ""} ${Print.safe(circuit.circuit)} ${change === "removed" ? "removed" : Output.line(circuit, now)}`
       )
     }
     return {
@@ -98,12 +98,12 @@ const screen = Effect.fnUntraced(function* ({ label }: Place.Place) {
     const all =
       circuits.length === 0
         ? [`No circuits in ${label}.`]
-        : Fleet.table(circuits, last.now, columns).map((line) => Print.cut(line, columns))
+        : Output.table(circuits, last.now, columns).map((line) => Print.cut(line, columns))
     const room = rows - 3
     const shown = all.length <= room ? all : [...all.slice(0, room - 1), `... ${all.length - room + 1} more lines`]
     const foot = Print.cut(
       problem ??
-        `${Fleet.summary(circuits)}${last.unlisted === 0 ? "" : `, ${last.unlisted} left out`}, ${label}, ${Print.iso(last.now) ?? ""}. Ctrl-C ends.`,
+        `${Output.summary(circuits)}${last.unlisted === 0 ? "" : `, ${last.unlisted} left out`}, ${label}, ${Print.iso(last.now) ?? ""}. Ctrl-C ends.`,
       columns
     )
     // Each line clears what it leaves of the one before, so that nothing flickers.

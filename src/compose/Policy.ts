@@ -51,10 +51,11 @@ import type { LazyArg } from "effect/Function"
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Backoff from "../policies/Backoff.ts"
 import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Rules from "../core/internal/Rules.ts"
+import * as Backoff from "../policies/Backoff.ts"
 import * as Fallback from "../policies/Fallback.ts"
-import * as Rules from "../core/Options.ts"
 import * as Retry from "../policies/Retry.ts"
 import * as Timeout from "../policies/Timeout.ts"
 
@@ -679,10 +680,10 @@ export interface Config {
  * Policy as it stands in JSON.
  */
 export interface ConfigJson {
-  readonly deadline?: Rules.DurationJson | Timeout.ConfigJson
+  readonly deadline?: ConfigSchema.DurationJson | Timeout.ConfigJson
   readonly retry?: Retry.ConfigJson
   readonly breaker?: { readonly name: string; readonly options?: CircuitBreaker.ConfigJson }
-  readonly attemptTimeout?: Rules.DurationJson | Timeout.ConfigJson
+  readonly attemptTimeout?: ConfigSchema.DurationJson | Timeout.ConfigJson
 }
 
 /**
@@ -690,14 +691,14 @@ export interface ConfigJson {
  * Effect. A bad option is a `SchemaError` with its path.
  */
 export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
-  const after = Schema.optionalKey(Schema.Union([Rules.DurationInput, Timeout.Config]))
-  return Rules.checked(
-    Rules.struct({
+  const after = Schema.optionalKey(Schema.Union([ConfigSchema.DurationInput, Timeout.Config]))
+  return ConfigSchema.checked(
+    ConfigSchema.struct({
       deadline: after,
       retry: Schema.optionalKey(Retry.Config),
       breaker: Schema.optionalKey(
-        Rules.checked(
-          Rules.struct({ name: Schema.String, options: Schema.optionalKey(CircuitBreaker.Config) }),
+        ConfigSchema.checked(
+          ConfigSchema.struct({ name: Schema.String, options: Schema.optionalKey(CircuitBreaker.Config) }),
           ({ name }) => Rules.name("Policy", "name", name)
         )
       ),

@@ -22,8 +22,10 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import { isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../circuit/CircuitState.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Json from "../core/internal/Json.ts"
+import type * as Rules from "../core/internal/Rules.ts"
 import * as HealthReport from "../health/internal/HealthReport.ts"
-import * as Options from "../core/Options.ts"
 
 /**
  * How long texts may be, in UTF-16 units, and how long a hold.
@@ -375,7 +377,7 @@ export const Event = /* @__PURE__ */ (() =>
 export type Event = (typeof Event)["Type"]
 
 const For = /* @__PURE__ */ (() =>
-  Options.DurationInput.check(
+  ConfigSchema.DurationInput.check(
     Schema.makeFilter(
       (duration: Duration.Duration) =>
         Duration.isGreaterThan(duration, Duration.zero) &&
@@ -507,10 +509,10 @@ export const document = (options: {
       transform: (spec) => (token === undefined ? spec : withBearer(spec, token))
     })
   )
-  return HealthReport.jsonSafe(OpenApi.fromApi(api))
+  return Json.jsonSafe(OpenApi.fromApi(api))
 }
 
-const withBearer = (spec: Options.Json, token: "all" | "changes"): Record<string, unknown> => {
+const withBearer = (spec: Rules.Json, token: "all" | "changes"): Record<string, unknown> => {
   const security = [{ bearer: [] }]
   const components = { ...record(spec["components"]), securitySchemes: { bearer: { type: "http", scheme: "bearer" } } }
   if (token === "all") return { ...spec, components, security }
@@ -526,4 +528,4 @@ const withBearer = (spec: Options.Json, token: "all" | "changes"): Record<string
   return { ...spec, components, paths: Object.fromEntries(paths) }
 }
 
-const record = (value: unknown): Options.Json => (isObject(value) ? value : {})
+const record = (value: unknown): Rules.Json => (isObject(value) ? value : {})

@@ -20,12 +20,12 @@
  * ```
  */
 import type * as Effect from "effect/Effect"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import type * as Redacted from "effect/Redacted"
+import * as Rules from "../core/internal/Rules.ts"
 import * as ControlApi from "./ControlApi.ts"
-import * as Rules from "../core/Options.ts"
 
 /**
  * Client of a control plane: `circuits` reads, `health` reports, `operations`

@@ -45,6 +45,8 @@ import * as ByteSize from "effect/ByteSize"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiError from "effect/http-api/HttpApiError"
 import type * as Etag from "effect/http/Etag"
 import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
@@ -52,8 +54,6 @@ import type * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
@@ -63,17 +63,17 @@ import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type { unhandled } from "effect/Types"
 import * as CircuitBreakers from "../breaker/CircuitBreakers.ts"
-import { label, printable, why } from "../breaker/internal/CircuitRefusal.ts"
-import * as ControlApi from "./ControlApi.ts"
-import * as ControlFeed from "./internal/ControlFeed.ts"
-import * as ControlTokens from "./internal/ControlTokens.ts"
-import * as DashboardPage from "./internal/DashboardPage.ts"
-import * as Health from "../health/Health.ts"
-import * as HealthReport from "../health/internal/HealthReport.ts"
-import * as Rules from "../core/Options.ts"
 import * as Policy from "../compose/Policy.ts"
+import * as Json from "../core/internal/Json.ts"
+import * as Rules from "../core/internal/Rules.ts"
+import * as Text from "../core/internal/Text.ts"
+import * as Health from "../health/Health.ts"
+import * as ControlApi from "./ControlApi.ts"
+import * as DashboardPage from "./internal/DashboardPage.ts"
+import * as Feed from "./internal/Feed.ts"
+import * as Tokens from "./internal/Tokens.ts"
 
-export type { NamedTokens } from "./internal/ControlTokens.ts"
+export type { NamedTokens } from "./internal/Tokens.ts"
 
 /**
  * How much may be asked of a control plane.
@@ -127,7 +127,7 @@ export interface TokenOptions extends Options {
    * least 16 characters of `A-Z a-z 0-9 - . _ ~ + / =`. Default: none, and no
    * routes that change something.
    */
-  readonly token?: Redacted.Redacted | ControlTokens.NamedTokens | undefined
+  readonly token?: Redacted.Redacted | Tokens.NamedTokens | undefined
   /** Whether reading needs a token too. Default: `"token"` where one is configured, else `"open"`. */
   readonly reading?: "token" | "open" | undefined
 }
@@ -172,7 +172,7 @@ const maxBodyBytes = 16 * 1024
  * Without a token everybody who reaches the server can read.
  */
 export const layer = (options: TokenOptions = {}): Layer.Layer<never, never, ServerServices> => {
-  const tokens = ControlTokens.resolve(module, options.token)
+  const tokens = Tokens.resolve(module, options.token)
   const reading = options.reading ?? (tokens === undefined ? "open" : "token")
   if (reading === "token" && tokens === undefined)
     Rules.reject(module, "token", undefined, "given to read with a token")
@@ -201,7 +201,7 @@ export const layerAuthorized = (
 ): Layer.Layer<never, never, ServerServices | ControlApi.Authorization> =>
   mount(resolve(options, true), { changes: true, token: undefined, by: "optional" })
 
-interface Settings extends ControlFeed.Settings {
+interface Settings extends Feed.Settings {
   readonly prefix: `/${string}`
   readonly policies: ReadonlyArray<(typeof ControlApi.PolicyDescription)["Type"]>
   readonly changesPerMinute: number
@@ -248,11 +248,11 @@ const atMost = (field: string, value: number): number =>
     : Rules.reject(module, field, value, `at most ${ControlApi.bounds.circuits}`)
 
 const described = ({ layers, warnings }: Policy.Description) => ({
-  layers: layers.map(({ kind, parameters }) => ({ kind, parameters: HealthReport.jsonSafe(parameters) })),
+  layers: layers.map(({ kind, parameters }) => ({ kind, parameters: Json.jsonSafe(parameters) })),
   warnings
 })
 
-const byToken = (settings: Settings, tokens: ReadonlyArray<ControlTokens.Token>, reading: "token" | "open") =>
+const byToken = (settings: Settings, tokens: ReadonlyArray<Tokens.Token>, reading: "token" | "open") =>
   Effect.map(makeLimiter, (limiter) =>
     ControlApi.Authorization.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
@@ -262,7 +262,7 @@ const byToken = (settings: Settings, tokens: ReadonlyArray<ControlTokens.Token>,
           return yield* Effect.provideService(httpEffect, ControlApi.Operator, { name: undefined })
         }
         const request = yield* HttpServerRequest.HttpServerRequest
-        const operator = ControlTokens.operatorOf(tokens, request)
+        const operator = Tokens.operatorOf(tokens, request)
         if (operator !== undefined) return yield* Effect.provideService(httpEffect, ControlApi.Operator, operator)
         yield* setHeader("www-authenticate", "Bearer")
         if (request.headers["authorization"] === undefined) {
@@ -375,7 +375,7 @@ const mount = (
     Effect.gen(function* () {
       const registry = yield* CircuitBreakers.CircuitBreakers
       const health = yield* Effect.serviceOption(Health.Health)
-      const feed = yield* ControlFeed.make(registry, settings)
+      const feed = yield* Feed.make(registry, settings)
       const document = ControlApi.document({
         prefix: settings.prefix,
         changes: routes.changes,
@@ -424,7 +424,7 @@ const responseHeaders = {
 const circuitsLayer = (
   settings: Settings,
   registry: CircuitBreakers.CircuitBreakers["Service"],
-  feed: ControlFeed.Feed,
+  feed: Feed.Feed,
   document: Schema.Json
 ) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.CircuitsGroup)).pipe(
@@ -510,7 +510,7 @@ const withoutDetails = ({ checks, status, timestamp, uptime, version }: Health.R
   }))
 })
 
-const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], feed: ControlFeed.Feed) =>
+const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], feed: Feed.Feed) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.OperationsGroup)).pipe(
     Layer.provide(
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.OperationsGroup), "operations", (handlers) => {
@@ -529,14 +529,14 @@ const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], f
             yield* apply(by).pipe(
               Effect.provideService(CircuitBreakers.CircuitBreakers, registry),
               Effect.andThen(
-                Effect.logInfo(`Control plane: ${action} ${label(name, key)}${why(by, reason)}`).pipe(
+                Effect.logInfo(`Control plane: ${action} ${Text.label(name, key)}${Text.why(by, reason)}`).pipe(
                   Effect.annotateLogs({
                     "control.action": action,
-                    "control.by": printable(by),
-                    "control.reason": printable(reason),
+                    "control.by": Text.printable(by),
+                    "control.reason": Text.printable(reason),
                     ...(payload.for === undefined ? undefined : { "control.for": Duration.format(payload.for) }),
-                    "circuit.name": printable(name),
-                    ...(key === undefined ? undefined : { "circuit.key": printable(key) })
+                    "circuit.name": Text.printable(name),
+                    ...(key === undefined ? undefined : { "circuit.key": Text.printable(key) })
                   })
                 )
               ),

@@ -26,7 +26,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import type * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
-import * as Rules from "./Options.ts"
+import * as Rules from "./internal/Rules.ts"
 import * as Refusal from "./Refusal.ts"
 
 /**

@@ -72,11 +72,12 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Rules from "../core/internal/Rules.ts"
 import * as HealthCheck from "./internal/HealthCheck.ts"
 import type { Check, Result } from "./internal/HealthCheck.ts"
 import { statusOf } from "./internal/HealthReport.ts"
 import type { CheckReport, Kind, Report, Status } from "./internal/HealthReport.ts"
-import * as Rules from "../core/Options.ts"
 
 export {
   breakerDefaults,
@@ -99,7 +100,6 @@ export {
 } from "./internal/HealthCheck.ts"
 export {
   CheckReport,
-  jsonSafe,
   Kind,
   Report,
   Status,
@@ -433,10 +433,10 @@ export interface Config {
  */
 export interface ConfigJson {
   readonly version?: string
-  readonly timeout?: Rules.DurationJson
-  readonly ttl?: Rules.DurationJson
+  readonly timeout?: ConfigSchema.DurationJson
+  readonly ttl?: ConfigSchema.DurationJson
   readonly concurrency?: number | "unbounded"
-  readonly schedule?: Rules.DurationJson
+  readonly schedule?: ConfigSchema.DurationJson
 }
 
 /**
@@ -444,13 +444,13 @@ export interface ConfigJson {
  * the environment through `Config.schema` of Effect.
  */
 export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
-  Rules.checked(
-    Rules.struct({
+  ConfigSchema.checked(
+    ConfigSchema.struct({
       version: Schema.optionalKey(Schema.String),
-      timeout: Schema.optionalKey(Rules.DurationInput),
-      ttl: Schema.optionalKey(Rules.DurationInput),
+      timeout: Schema.optionalKey(ConfigSchema.DurationInput),
+      ttl: Schema.optionalKey(ConfigSchema.DurationInput),
       concurrency: Schema.optionalKey(Schema.Union([Schema.Literal("unbounded"), Schema.Number])),
-      schedule: Schema.optionalKey(Rules.DurationInput)
+      schedule: Schema.optionalKey(ConfigSchema.DurationInput)
     }),
     (options) => layer(options)
   ))()

@@ -62,8 +62,8 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Rules from "../core/internal/Rules.ts"
 import * as Health from "./Health.ts"
-import * as Rules from "../core/Options.ts"
 
 /**
  * Options of the routes.

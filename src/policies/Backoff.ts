@@ -48,7 +48,8 @@ import { hasProperty, isObject } from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Rules from "../core/Options.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Rules from "../core/internal/Rules.ts"
 
 /**
  * Key of the property that holds what a backoff was made of.
@@ -314,27 +315,27 @@ export const delays: {
 export type ConfigJson =
   | {
       readonly type: "exponential"
-      readonly initial?: Rules.DurationJson
+      readonly initial?: ConfigSchema.DurationJson
       readonly factor?: number
-      readonly max?: Rules.DurationJson
+      readonly max?: ConfigSchema.DurationJson
       readonly jitter?: JitterJson | "decorrelated"
     }
   | {
       readonly type: "linear"
-      readonly initial?: Rules.DurationJson
-      readonly increment?: Rules.DurationJson
-      readonly max?: Rules.DurationJson
+      readonly initial?: ConfigSchema.DurationJson
+      readonly increment?: ConfigSchema.DurationJson
+      readonly max?: ConfigSchema.DurationJson
       readonly jitter?: JitterJson
     }
   | {
       readonly type: "fibonacci"
-      readonly initial?: Rules.DurationJson
-      readonly max?: Rules.DurationJson
+      readonly initial?: ConfigSchema.DurationJson
+      readonly max?: ConfigSchema.DurationJson
       readonly jitter?: JitterJson
     }
   | {
       readonly type: "constant"
-      readonly delay: Rules.DurationJson
+      readonly delay: ConfigSchema.DurationJson
       readonly jitter?: JitterJson
     }
 
@@ -351,15 +352,15 @@ type JitterJson = Exclude<Jitter, Ratio> | { readonly _tag?: "Ratio"; readonly r
  * name, or `{ "ratio": 0.1 }`.
  */
 export const Config: Schema.Codec<Backoff, ConfigJson> = /* @__PURE__ */ (() =>
-  Rules.parsed(
+  ConfigSchema.parsed(
     {
       type: Schema.String,
-      initial: Rules.DurationInput,
+      initial: ConfigSchema.DurationInput,
       factor: Schema.Number,
-      increment: Rules.DurationInput,
-      max: Rules.DurationInput,
-      delay: Rules.DurationInput,
-      jitter: Schema.Union([Schema.String, Rules.struct({ ratio: Schema.Number })])
+      increment: ConfigSchema.DurationInput,
+      max: ConfigSchema.DurationInput,
+      delay: ConfigSchema.DurationInput,
+      jitter: Schema.Union([Schema.String, ConfigSchema.struct({ ratio: Schema.Number })])
     },
     isBackoff,
     ({ jitter, ...json }) =>

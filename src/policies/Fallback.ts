@@ -51,8 +51,8 @@ import type { LazyArg } from "effect/Function"
 import { hasProperty, type Refinement } from "effect/Predicate"
 import type { ExcludeTag, ExtractTag, Tags } from "effect/Types"
 import * as Combinator from "../core/internal/Combinator.ts"
-import * as Observer from "./internal/Observer.ts"
-import * as Rules from "../core/Options.ts"
+import * as Rules from "../core/internal/Rules.ts"
+import * as PolicyObserver from "./internal/PolicyObserver.ts"
 
 /**
  * Name of the span attribute that holds the source that served.
@@ -617,7 +617,7 @@ const inOrder = (
       const failures = [...before, { source, cause }]
       const next = all[index + 1]
       if (next === undefined) {
-        Observer.current()?.allFailed()
+        PolicyObserver.current()?.allFailed()
         return Effect.fail(new FallbackExhaustedError({ failures }))
       }
       return Effect.matchCauseEffect(next.effect, {
@@ -697,7 +697,7 @@ const followedBy = (
 
 const annotate = (name: string): Effect.Effect<void> =>
   Effect.suspend(() => {
-    Observer.current()?.served(name)
+    PolicyObserver.current()?.served(name)
     return Effect.annotateCurrentSpan(sourceAttribute, name)
   })
 

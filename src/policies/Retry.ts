@@ -63,12 +63,13 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import * as Backoff from "./Backoff.ts"
 import * as Combinator from "../core/internal/Combinator.ts"
-import * as Observer from "./internal/Observer.ts"
-import * as Rules from "../core/Options.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Rules from "../core/internal/Rules.ts"
 import * as Outcome from "../core/Outcome.ts"
 import * as Refusal from "../core/Refusal.ts"
+import * as Backoff from "./Backoff.ts"
+import * as PolicyObserver from "./internal/PolicyObserver.ts"
 
 /**
  * Tags of the errors in `E`, or any string where `E` is unknown.
@@ -379,10 +380,10 @@ export interface ConfigOptions {
 export interface ConfigJson {
   readonly maxAttempts?: number | "Infinity"
   readonly backoff?: Backoff.ConfigJson
-  readonly maxElapsed?: Rules.DurationJson
+  readonly maxElapsed?: ConfigSchema.DurationJson
   readonly while?: string | ReadonlyArray<string>
   readonly retryRefusals?: boolean
-  readonly maxRetryAfter?: Rules.DurationJson
+  readonly maxRetryAfter?: ConfigSchema.DurationJson
 }
 
 /**
@@ -396,8 +397,8 @@ export interface ConfigJson {
  * are those of `retry`.
  */
 export const Config: Schema.Codec<ConfigOptions, ConfigJson> = /* @__PURE__ */ (() =>
-  Rules.checked(
-    Rules.struct({
+  ConfigSchema.checked(
+    ConfigSchema.struct({
       maxAttempts: Schema.optionalKey(
         Schema.Union([
           Schema.Finite,
@@ -413,7 +414,7 @@ export const Config: Schema.Codec<ConfigOptions, ConfigJson> = /* @__PURE__ */ (
         ])
       ),
       backoff: Schema.optionalKey(Backoff.Config),
-      maxElapsed: Schema.optionalKey(Rules.DurationInput),
+      maxElapsed: Schema.optionalKey(ConfigSchema.DurationInput),
       while: Schema.optionalKey(
         Schema.Union([Schema.String, Schema.Array(Schema.String)]).pipe(
           Schema.decodeTo(
@@ -426,7 +427,7 @@ export const Config: Schema.Codec<ConfigOptions, ConfigJson> = /* @__PURE__ */ (
         )
       ),
       retryRefusals: Schema.optionalKey(Schema.Boolean),
-      maxRetryAfter: Schema.optionalKey(Rules.DurationInput)
+      maxRetryAfter: Schema.optionalKey(ConfigSchema.DurationInput)
     }),
     (options) => resolve(options)
   ))()
@@ -562,7 +563,7 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
   const elapsed = (fiber: Fiber.Fiber<unknown, unknown>) => Number(nanos(fiber) - start) / 1_000_000
 
   const giveUp = (why: Why, error: unknown, cause: Cause.Cause<unknown> | undefined): AnyEffect => {
-    Observer.current()?.exhausted(attempt, why)
+    PolicyObserver.current()?.exhausted(attempt, why)
     return cause !== undefined && kind === "retry"
       ? Effect.failCause(cause)
       : Effect.withFiber((fiber) =>
@@ -578,7 +579,7 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
   }
 
   const failed = (cause: Cause.Cause<unknown>): AnyEffect => {
-    Observer.current()?.attemptFailed()
+    PolicyObserver.current()?.attemptFailed()
     const fail = onlyFailure(cause)
     return fail !== undefined &&
       (plan.retryRefusals || !Refusal.isRefusal(fail.error)) &&
@@ -588,7 +589,7 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
   }
 
   const succeeded = (value: unknown): AnyEffect => {
-    Observer.current()?.attemptFailed()
+    PolicyObserver.current()?.attemptFailed()
     return again(new UnacceptedValue({ value }), undefined)
   }
 
@@ -615,7 +616,7 @@ const run = (self: AnyEffect, plan: Plan, kind: Kind, start: bigint): Run => {
       const delay = Duration.millis(millis)
       const begin = Effect.suspend(() => {
         attempt += 1
-        Observer.current()?.retried(attempt, millis)
+        PolicyObserver.current()?.retried(attempt, millis)
         return next
       })
       // The time is looked at again after each thing that takes time: the effect of the caller, and a late timer.

@@ -49,8 +49,9 @@ import { hasProperty } from "effect/Predicate"
 import type * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Combinator from "../core/internal/Combinator.ts"
-import * as Observer from "./internal/Observer.ts"
-import * as Rules from "../core/Options.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Rules from "../core/internal/Rules.ts"
+import * as PolicyObserver from "./internal/PolicyObserver.ts"
 
 /**
  * Options of a timeout beside its duration.
@@ -241,7 +242,7 @@ export const orElseSucceed: {
  * Options of a timeout as they stand in JSON.
  */
 export interface ConfigJson {
-  readonly after: Rules.DurationJson
+  readonly after: ConfigSchema.DurationJson
   readonly operation?: string
 }
 
@@ -252,8 +253,8 @@ export interface ConfigJson {
  */
 export const Config: Schema.Codec<{ readonly after: Duration.Duration; readonly operation?: string }, ConfigJson> =
   /* @__PURE__ */ (() =>
-    Rules.checked(
-      Rules.struct({ after: Rules.DurationInput, operation: Schema.optionalKey(Schema.String) }),
+    ConfigSchema.checked(
+      ConfigSchema.struct({ after: ConfigSchema.DurationInput, operation: Schema.optionalKey(Schema.String) }),
       resolve
     ))()
 
@@ -308,7 +309,7 @@ const within = <A, E, R, A2, E2, R2>(
       if (rang._tag === "Failure") return resume(Effect.failCause(Cause.fromReasons([...rang.cause.reasons, ...late])))
       resume(
         Effect.suspend(() => {
-          Observer.current()?.timedOut(operation)
+          PolicyObserver.current()?.timedOut(operation)
           return expired(late)
         })
       )

@@ -19,8 +19,8 @@ import { hasProperty } from "effect/Predicate"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
+import * as Rules from "../core/internal/Rules.ts"
 import { TableError } from "./CircuitTable.ts"
-import * as Rules from "../core/Options.ts"
 
 /**
  * Options of a migration.

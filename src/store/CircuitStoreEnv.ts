@@ -3,7 +3,7 @@
  *
  * **Details**
  *
- * - `StoreConfig` says which variables there are. Without any of them circuits
+ * - `EnvVariables` says which variables there are. Without any of them circuits
  *   are each process's own, which is said in the log.
  * - The drivers are the application's, so that an application that uses one of
  *   them installs no other.
@@ -32,13 +32,13 @@ import * as Layer from "effect/Layer"
 import type * as Redis from "effect/persistence/Redis"
 import type * as SqlClient from "effect/sql/SqlClient"
 import * as Background from "../core/internal/Background.ts"
+import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitStore from "./CircuitStore.ts"
 import * as CircuitStoreRedis from "./CircuitStoreRedis.ts"
-import * as CircuitStoreShared from "./CircuitStoreShared.ts"
 import * as CircuitStoreSql from "./CircuitStoreSql.ts"
+import * as CircuitStoreTable from "./CircuitStoreTable.ts"
+import * as EnvVariables from "./internal/EnvVariables.ts"
 import * as LazyRedis from "./LazyRedis.ts"
-import * as Rules from "../core/Options.ts"
-import * as StoreConfig from "./internal/StoreConfig.ts"
 
 /**
  * Error of an environment that names a database for which the application gave
@@ -57,12 +57,12 @@ export class MissingDriverError extends Data.TaggedError("MissingDriverError")<{
  * Options of `NodeRedis.layer` of `@effect/platform-node`: where the server is,
  * and what a process needs to be back soon after an outage.
  */
-export interface RedisOptions extends StoreConfig.RedisOptions {
+export interface RedisOptions extends EnvVariables.RedisOptions {
   /** A command that cannot be sent fails at once, and is not done later. */
   readonly disableOfflineQueue: true
   /** Keeps a connection that is idle from its timeout. */
   readonly pingInterval: number
-  readonly socket: StoreConfig.RedisOptions["socket"] & {
+  readonly socket: EnvVariables.RedisOptions["socket"] & {
     /** Time after which a connection that was forgotten on its way is replaced. */
     readonly socketTimeout: number
     readonly reconnectStrategy: (retries: number, cause: Error) => number | Error
@@ -73,9 +73,9 @@ export interface RedisOptions extends StoreConfig.RedisOptions {
  * Options of the store. The namespace, the table and the instance of the
  * environment go before those given here.
  */
-export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends CircuitStoreShared.Options {
+export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends CircuitStoreTable.Options {
   /** Makes the client of PostgreSQL: `PgClient.layer` of `@effect/sql-pg`. */
-  readonly postgres?: ((options: StoreConfig.PgOptions) => Layer.Layer<SqlClient.SqlClient, E1, R1>) | undefined
+  readonly postgres?: ((options: EnvVariables.PgOptions) => Layer.Layer<SqlClient.SqlClient, E1, R1>) | undefined
   /** Makes the client of Redis: `NodeRedis.layer` of `@effect/platform-node`. */
   readonly redis?: ((options: RedisOptions) => Layer.Layer<Redis.Redis, E2, R2>) | undefined
   /** Circuits of one namespace are shared. Default: `"default"`. */
@@ -107,7 +107,7 @@ export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
 > =>
   Layer.unwrap<CircuitStore.CircuitStore, E1, R1 | R2, Config.ConfigError | MissingDriverError, never>(
     Effect.gen(function* () {
-      const { instance, namespace, table, where } = yield* StoreConfig.config
+      const { instance, namespace, table, where } = yield* EnvVariables.config
       const given = {
         ...options,
         instance: instance ?? options.instance,
@@ -117,18 +117,18 @@ export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
       const said = (what: string) => (options.log === false ? Effect.void : Effect.logInfo(what))
       switch (where._tag) {
         case "None":
-          yield* said(`Circuits are not shared: ${StoreConfig.variables.url} is not set`)
+          yield* said(`Circuits are not shared: ${EnvVariables.variables.url} is not set`)
           return CircuitStore.layerLocal
         case "Postgres":
           if (postgres === undefined) return yield* new MissingDriverError({ driver: "postgres" })
-          yield* said(`Circuits are shared through ${StoreConfig.describe(where)}`)
+          yield* said(`Circuits are shared through ${EnvVariables.describe(where)}`)
           return CircuitStoreSql.layer(given).pipe(
             // A connection that listens waits for its server as it closes.
-            Layer.provide(Background.layer(postgres(StoreConfig.pgOptions(where))))
+            Layer.provide(Background.layer(postgres(EnvVariables.pgOptions(where))))
           )
         case "Redis":
           if (redis === undefined) return yield* new MissingDriverError({ driver: "redis" })
-          yield* said(`Circuits are shared through ${StoreConfig.describe(where)}`)
+          yield* said(`Circuits are shared through ${EnvVariables.describe(where)}`)
           return CircuitStoreRedis.layer({ ...given, prefix: given.table }).pipe(
             Layer.provide(connecting(redis, where, options.pollEvery))
           )
@@ -139,15 +139,15 @@ export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
 /** Returns a client of Redis that connects when it is needed, and again where its connection is gone. */
 const connecting = <E, R>(
   redis: (options: RedisOptions) => Layer.Layer<Redis.Redis, E, R>,
-  where: StoreConfig.Redis,
-  pollEvery: CircuitStoreShared.Options["pollEvery"]
+  where: EnvVariables.Redis,
+  pollEvery: CircuitStoreTable.Options["pollEvery"]
 ): Layer.Layer<Redis.Redis, never, R> =>
   Layer.suspend(() => {
-    const every = Rules.millis("CircuitStore", "pollEvery", pollEvery ?? CircuitStoreShared.defaults.pollEvery)
+    const every = Rules.millis("CircuitStore", "pollEvery", pollEvery ?? CircuitStoreTable.defaults.pollEvery)
     // What the store sends counts as activity of its connection, so this is shorter than the time between two polls.
     const longest = every * 0.4
     let connected = false
-    const options = StoreConfig.redisOptions(where)
+    const options = EnvVariables.redisOptions(where)
     const client = redis({
       ...options,
       disableOfflineQueue: true,

@@ -5,7 +5,7 @@
  *
  * - The layer works over any client that provides `Redis` of
  *   `effect/persistence`. Changes are told by PUBLISH.
- * - A healthy call asks Redis nothing. `CircuitStoreShared` says how circuits
+ * - A healthy call asks Redis nothing. `CircuitStoreTable` says how circuits
  *   are kept in step, and what happens while Redis is away.
  *
  * **Example** (Sharing a breaker with the other processes of a service)
@@ -23,20 +23,20 @@
  * )
  * ```
  */
-import type * as Redis from "effect/persistence/Redis"
 import type * as Layer from "effect/Layer"
+import type * as Redis from "effect/persistence/Redis"
 import type * as CircuitStore from "./CircuitStore.ts"
-import * as CircuitStoreShared from "./CircuitStoreShared.ts"
+import * as CircuitStoreTable from "./CircuitStoreTable.ts"
 import * as CircuitTableRedis from "./CircuitTableRedis.ts"
 
 /**
  * Options of the store. All have defaults.
  */
-export interface Options extends CircuitStoreShared.Options, CircuitTableRedis.Options {}
+export interface Options extends CircuitStoreTable.Options, CircuitTableRedis.Options {}
 
 /**
  * Provides the store. Options that break a rule let the layer die with an
  * `InvalidOptionError`.
  */
 export const layer = (options?: Options): Layer.Layer<CircuitStore.CircuitStore, never, Redis.Redis> =>
-  CircuitStoreShared.layer(CircuitTableRedis.make(options), options)
+  CircuitStoreTable.layer(CircuitTableRedis.make(options), options)

@@ -6,7 +6,7 @@
  * - The layer works over a `SqlClient` of `effect/sql` for PostgreSQL or SQLite.
  *   With that of `@effect/sql-pg` changes are told by NOTIFY, with others they
  *   are asked for every `pollEvery`.
- * - A healthy call asks the database nothing. `CircuitStoreShared` says how
+ * - A healthy call asks the database nothing. `CircuitStoreTable` says how
  *   circuits are kept in step, and what happens while the database is away.
  * - The table is made, or brought up to date, before the first operation. Where
  *   the process may not do that, `resilience setup` does, or who runs the SQL
@@ -33,14 +33,14 @@ import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
-import * as CircuitStoreShared from "./CircuitStoreShared.ts"
+import * as CircuitStoreTable from "./CircuitStoreTable.ts"
 import type * as CircuitTable from "./CircuitTable.ts"
 import * as CircuitTableSql from "./CircuitTableSql.ts"
 
 /**
  * Options of the store. All have defaults.
  */
-export interface Options extends CircuitStoreShared.Options, CircuitTableSql.Options {
+export interface Options extends CircuitStoreTable.Options, CircuitTableSql.Options {
   /** Whether to make the table, or bring it up to date. Default: true. */
   readonly migrate?: boolean | undefined
 }
@@ -52,7 +52,7 @@ export interface Options extends CircuitStoreShared.Options, CircuitTableSql.Opt
  */
 export const layer = (options: Options = {}): Layer.Layer<CircuitStore.CircuitStore, never, SqlClient.SqlClient> => {
   const table = CircuitTableSql.make(options)
-  return CircuitStoreShared.layer(options.migrate === false ? table : Effect.flatMap(table, migrated(options)), options)
+  return CircuitStoreTable.layer(options.migrate === false ? table : Effect.flatMap(table, migrated(options)), options)
 }
 
 // The database may be away when the process starts, so this belongs to the first operation.

@@ -7,7 +7,7 @@
  * - A table holds a row a circuit, each with a version, and compares versions
  *   when it writes. It knows nothing of what the rows mean.
  * - Its clock is the only one that counts for what stands in the rows.
- * - `CircuitStoreShared` makes a `CircuitStore` of a table. It bounds every
+ * - `CircuitStoreTable` makes a `CircuitStore` of a table. It bounds every
  *   operation in time, so a table need not; an operation must end soon after it
  *   is interrupted.
  */

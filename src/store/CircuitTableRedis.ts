@@ -30,8 +30,8 @@ import * as Redis from "effect/persistence/Redis"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Background from "../core/internal/Background.ts"
+import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitTable from "./CircuitTable.ts"
-import * as Rules from "../core/Options.ts"
 
 /**
  * Options of a table in Redis. All have defaults.

@@ -33,10 +33,10 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
+import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
 import { TableError } from "./CircuitTable.ts"
-import * as Rules from "../core/Options.ts"
 
 /**
  * Options of a table in a SQL database. All have defaults.

@@ -3,7 +3,7 @@
  * any table.
  */
 export * as CircuitMigration from "./CircuitMigration.ts"
-export * as CircuitStoreShared from "./CircuitStoreShared.ts"
+export * as CircuitStoreTable from "./CircuitStoreTable.ts"
 export * as CircuitTable from "./CircuitTable.ts"
 export * as CircuitTableRedis from "./CircuitTableRedis.ts"
 export * as CircuitTableSql from "./CircuitTableSql.ts"

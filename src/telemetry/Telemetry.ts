@@ -54,18 +54,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as CircuitBreakers from "../breaker/CircuitBreakers.ts"
-import * as CircuitStore from "../store/CircuitStore.ts"
 import * as Health from "../health/Health.ts"
-import * as Observer from "../policies/internal/Observer.ts"
-import * as TelemetryBreakers from "./internal/TelemetryBreakers.ts"
-import * as TelemetryHealth from "./internal/TelemetryHealth.ts"
+import * as PolicyObserver from "../policies/internal/PolicyObserver.ts"
+import * as CircuitStore from "../store/CircuitStore.ts"
+import * as BreakerSeries from "./internal/BreakerSeries.ts"
+import * as HealthSeries from "./internal/HealthSeries.ts"
+import * as PolicySeries from "./internal/PolicySeries.ts"
+import * as Series from "./internal/Series.ts"
+import * as Spans from "./internal/Spans.ts"
+import * as StoreSeries from "./internal/StoreSeries.ts"
 import { resolve, type Options, type Settings } from "./internal/TelemetryOptions.ts"
-import * as TelemetryPolicies from "./internal/TelemetryPolicies.ts"
-import * as TelemetrySeries from "./internal/TelemetrySeries.ts"
-import * as TelemetrySpans from "./internal/TelemetrySpans.ts"
-import * as TelemetryStore from "./internal/TelemetryStore.ts"
 
-export { metrics, prometheusName, type Definition } from "./internal/TelemetryMetrics.ts"
+export { metrics, prometheusName, type Definition } from "./internal/Metrics.ts"
 export { defaults, type Options } from "./internal/TelemetryOptions.ts"
 
 /**
@@ -79,12 +79,12 @@ export { defaults, type Options } from "./internal/TelemetryOptions.ts"
  */
 export const layer = (options?: Options): Layer.Layer<never> => {
   const settings = resolve(options)
-  return Layer.provide(Layer.effect(Observer.Observer, make(settings)), CircuitBreakers.layer)
+  return Layer.provide(Layer.effect(PolicyObserver.PolicyObserver, make(settings)), CircuitBreakers.layer)
 }
 
 const make = (
   settings: Settings
-): Effect.Effect<Observer.Observer, never, CircuitBreakers.CircuitBreakers | Scope.Scope> =>
+): Effect.Effect<PolicyObserver.PolicyObserver, never, CircuitBreakers.CircuitBreakers | Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.contextWith((context: Context.Context<CircuitBreakers.CircuitBreakers>) =>
@@ -96,26 +96,26 @@ const make = (
   )
 
 interface Begun {
-  readonly observer: Observer.Observer
-  readonly end: TelemetrySeries.End
+  readonly observer: PolicyObserver.PolicyObserver
+  readonly end: Series.End
 }
 
 const begin = (context: Context.Context<CircuitBreakers.CircuitBreakers>, settings: Settings): Begun => {
-  const { release, value: series } = TelemetrySeries.of(context)
-  const policies = TelemetryPolicies.counting(series, settings.maxValues)
+  const { release, value: series } = Series.of(context)
+  const policies = PolicySeries.counting(series, settings.maxValues)
   const health = Context.getOrUndefined(context, Health.Health)
   const store = Context.getOrUndefined(context, CircuitStore.CircuitStore)
-  const found = Context.get(context, Observer.Observer)
+  const found = Context.get(context, PolicyObserver.PolicyObserver)
   return {
-    observer: Observer.together(
+    observer: PolicyObserver.together(
       ...(found === undefined ? [] : [found]),
       policies.value,
-      ...(settings.spans ? [TelemetrySpans.ofPolicies] : [])
+      ...(settings.spans ? [Spans.ofPolicies] : [])
     ),
-    end: TelemetrySeries.ends([
-      TelemetryBreakers.watch(series, Context.get(context, CircuitBreakers.CircuitBreakers), settings),
-      ...(health === undefined ? [] : [TelemetryHealth.watch(series, health, settings)]),
-      ...(store === undefined ? [] : [TelemetryStore.watch(series, store, Context.get(context, Clock.Clock))]),
+    end: Series.ends([
+      BreakerSeries.watch(series, Context.get(context, CircuitBreakers.CircuitBreakers), settings),
+      ...(health === undefined ? [] : [HealthSeries.watch(series, health, settings)]),
+      ...(store === undefined ? [] : [StoreSeries.watch(series, store, Context.get(context, Clock.Clock))]),
       policies.release,
       release
     ])

@@ -32,11 +32,11 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import * as CircuitHistory from "./internal/CircuitHistory.ts"
 import * as CircuitState from "../circuit/CircuitState.ts"
+import * as Rules from "../core/internal/Rules.ts"
 import type * as CircuitStore from "../store/CircuitStore.ts"
+import * as CircuitHistory from "./internal/CircuitHistory.ts"
 import * as Law from "./Law.ts"
-import * as Rules from "../core/Options.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
 type State = CircuitState.CircuitState

@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Duration, Effect, Equal, Exit } from "effect"
 import { inspect } from "node:util"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
-import * as CircuitRefusal from "../../src/breaker/internal/CircuitRefusal.ts"
+import * as CircuitOpenError from "../../src/breaker/internal/CircuitOpenError.ts"
 import * as Outcome from "../../src/core/Outcome.ts"
 import * as Refusal from "../../src/core/Refusal.ts"
 import { due, make, opened, quick, refused } from "../support/circuits.ts"
 
-const details: CircuitRefusal.CircuitOpenDetails = {
+const details: CircuitOpenError.CircuitOpenDetails = {
   breaker: "api",
   key: undefined,
   state: "Open",
@@ -19,7 +19,7 @@ const details: CircuitRefusal.CircuitOpenDetails = {
 
 describe("CircuitOpenError", () => {
   const at = "2026-11-21T12:04:31.005Z"
-  const messages: ReadonlyArray<readonly [Partial<CircuitRefusal.CircuitOpenDetails>, string]> = [
+  const messages: ReadonlyArray<readonly [Partial<CircuitOpenError.CircuitOpenDetails>, string]> = [
     [{}, `Circuit "api" has been open since ${at}: 5 consecutive failures (next call in 250 ms)`],
     [
       { key: "tenant" },
@@ -62,12 +62,12 @@ describe("CircuitOpenError", () => {
   ]
   for (const [partial, message] of messages) {
     it(`${message} [since ${partial.since ?? at}]`, () => {
-      assert.strictEqual(new CircuitRefusal.CircuitOpenError({ ...details, ...partial }).message, message)
+      assert.strictEqual(new CircuitOpenError.CircuitOpenError({ ...details, ...partial }).message, message)
     })
   }
 
   it("is one line of text, whatever a key, an author and a reason hold", () => {
-    const { message } = new CircuitRefusal.CircuitOpenError({
+    const { message } = new CircuitOpenError.CircuitOpenError({
       ...details,
       key: "a\nb",
       by: "ada\u2028",
@@ -82,8 +82,8 @@ describe("CircuitOpenError", () => {
   })
 
   it("derives when it opened and how long to wait", () => {
-    const error = (partial: Partial<CircuitRefusal.CircuitOpenDetails>) =>
-      new CircuitRefusal.CircuitOpenError({ ...details, ...partial })
+    const error = (partial: Partial<CircuitOpenError.CircuitOpenDetails>) =>
+      new CircuitOpenError.CircuitOpenError({ ...details, ...partial })
     assert.deepStrictEqual([error({}).openedAt, error({}).retryAfter], [details.since, Duration.millis(250)])
     assert.deepStrictEqual(error({ retryAfterMillis: 0 }).retryAfter, Duration.zero)
     assert.isUndefined(error({ retryAfterMillis: undefined }).retryAfter)
@@ -95,14 +95,14 @@ describe("CircuitOpenError", () => {
     Effect.gen(function* () {
       const { succeed } = yield* opened()
       const made = refused(yield* succeed)
-      const constructed = new CircuitRefusal.CircuitOpenError({
+      const constructed = new CircuitOpenError.CircuitOpenError({
         ...details,
         since: 0,
         reason: "1 consecutive failure, the last with boom",
         retryAfterMillis: 10_000
       })
       assert.deepStrictEqual({ ...made }, { ...constructed })
-      assert.instanceOf(made, CircuitRefusal.CircuitOpenError)
+      assert.instanceOf(made, CircuitOpenError.CircuitOpenError)
       assert.instanceOf(made, CircuitBreaker.CircuitOpenError)
       assert.instanceOf(made, Error)
       assert.strictEqual(made.name, "CircuitOpenError")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
-import * as Fleet from "../../src/cli/Fleet.ts"
+import * as Output from "../../src/cli/Output.ts"
 import { displayWidth } from "effect/cli/CliOutput"
 import { open, password, put, run, url, world } from "./support.ts"
 
@@ -49,7 +49,7 @@ describe("status", () => {
       const fleet = world()
       for (const name of ["search", "search:eu", "search:us", "payments"]) yield* put(fleet, name, open)
       const { out } = yield* run(fleet, ["status", "search:*", "--json"])
-      const { circuits } = decode(Fleet.Status, out)
+      const { circuits } = decode(Output.Status, out)
       assert.deepStrictEqual(
         circuits.map(({ circuit, key, name }) => [circuit, name, key]),
         [
@@ -93,7 +93,7 @@ describe("status", () => {
       assert.include(text, "1 running")
       assert.include(text, "UNREADABLE")
       assert.include(text, "counts as closed")
-      const { circuits } = decode(Fleet.Status, (yield* run(fleet, ["status", "--json"])).out)
+      const { circuits } = decode(Output.Status, (yield* run(fleet, ["status", "--json"])).out)
       assert.deepStrictEqual(
         circuits.map(({ probing, state }) => [state, probing]),
         [
@@ -117,7 +117,7 @@ describe("status", () => {
       for (const { err, out } of [plain, json, again, missing, wrong]) {
         assert.notMatch((out + err).replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
       }
-      const [circuit] = decode(Fleet.Status, json.out).circuits
+      const [circuit] = decode(Output.Status, json.out).circuits
       assert.deepStrictEqual([circuit?.name, circuit?.key, circuit?.reason, circuit?.heldBy], [evil, evil, evil, evil])
     })
   )
@@ -128,7 +128,7 @@ describe("status", () => {
       const votes = [{ by: "web-1", at: 0 }]
       yield* put(fleet, "a", { _tag: "Closed", generation: 0, since: 0, openings: 0, openMillis: 0, votes })
       assert.include((yield* run(fleet, ["status"])).out, "open only in those that vote to open it: web-1")
-      const { circuits } = decode(Fleet.Status, (yield* run(fleet, ["status", "--json"])).out)
+      const { circuits } = decode(Output.Status, (yield* run(fleet, ["status", "--json"])).out)
       assert.deepStrictEqual(circuits[0]?.voters, ["web-1"])
     })
   )
@@ -151,7 +151,7 @@ describe("status", () => {
       const fleet = world({ down: true })
       assert.deepStrictEqual(yield* run(fleet, ["status"]), { code: 1, out: "", err: "resilience: connection refused" })
       const { err } = yield* run(fleet, ["status", "--json"])
-      assert.deepStrictEqual(decode(Fleet.Failed, err), { error: { exitCode: 1, message: "connection refused" } })
+      assert.deepStrictEqual(decode(Output.Failed, err), { error: { exitCode: 1, message: "connection refused" } })
     })
   )
 })
@@ -183,7 +183,7 @@ describe("holds", () => {
       const fleet = world()
       yield* put(fleet, "payments", open)
       const { out } = yield* run(fleet, ["hold-closed", "payments", "--by", "ada", "--json"])
-      const { action, changes, namespace } = decode(Fleet.Changes, out)
+      const { action, changes, namespace } = decode(Output.Changes, out)
       assert.deepStrictEqual([namespace, action, changes.length], ["default", "hold-closed", 1])
       const [change] = changes
       assert.deepStrictEqual(
@@ -287,7 +287,7 @@ describe("holds", () => {
         const fleet = world()
         yield* put(fleet, "payments", open)
         const { out } = yield* run(fleet, ["hold-open", "payments", "--for", span, "--json"])
-        const after = decode(Fleet.Changes, out).changes[0]!.after
+        const after = decode(Output.Changes, out).changes[0]!.after
         assert.strictEqual(after.heldUntil, new Date(millis).toISOString())
       })
     )
@@ -338,7 +338,7 @@ describe("setup", () => {
   it.effect("prints JSON", () =>
     Effect.gen(function* () {
       const fleet = world()
-      const shown = decode(Fleet.Setup, (yield* run(fleet, ["setup", "--dry-run", "--json"])).out)
+      const shown = decode(Output.Setup, (yield* run(fleet, ["setup", "--dry-run", "--json"])).out)
       assert.include(shown.statements[0], 'CREATE TABLE "resilience_circuits" (')
       assert.deepStrictEqual(
         { ...shown, statements: [] },
@@ -354,7 +354,7 @@ describe("setup", () => {
           outcome: "shown"
         }
       )
-      assert.strictEqual(decode(Fleet.Setup, (yield* run(fleet, ["setup", "--yes", "--json"])).out).outcome, "created")
+      assert.strictEqual(decode(Output.Setup, (yield* run(fleet, ["setup", "--yes", "--json"])).out).outcome, "created")
       const asked = yield* run(fleet, ["setup", "--json"], { answer: "y" })
       assert.deepStrictEqual([asked.code, asked.out], [2, ""])
     })
@@ -390,7 +390,7 @@ describe("watch", () => {
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(
         (yield* lines).split("\n").map((line) => {
-          const { change, circuit } = decode(Fleet.Sighting, line)
+          const { change, circuit } = decode(Output.Sighting, line)
           return [change, circuit.circuit, circuit.state]
         }),
         [

@@ -10,7 +10,7 @@ import type { AddressInfo, Server } from "node:net"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
-import * as Fleet from "../../src/cli/Fleet.ts"
+import * as Output from "../../src/cli/Output.ts"
 import { answer, env, eventually, serve, token } from "./control.ts"
 import { cli, interruptAt } from "./process.ts"
 import * as Support from "./support.ts"
@@ -66,7 +66,7 @@ describe("status", () => {
   it.live("prints the JSON of a table, with null for what a control plane does not tell", () =>
     Effect.gen(function* () {
       const { url } = yield* shop
-      const { circuits, ...status } = decode(Fleet.Status, (yield* run(`${url}/`, ["status", "--json"])).out)
+      const { circuits, ...status } = decode(Output.Status, (yield* run(`${url}/`, ["status", "--json"])).out)
       assert.deepInclude(status, { namespace: null, controlPlane: url, total: 4 })
       assert.deepStrictEqual(
         circuits.map(({ circuit, key, name, state }) => [circuit, name, key, state]),
@@ -84,7 +84,7 @@ describe("status", () => {
   it.live("shows those that a pattern stands for, and refuses a name that no circuit has", () =>
     Effect.gen(function* () {
       const { url } = yield* shop
-      const { circuits, total } = decode(Fleet.Status, (yield* run(url, ["status", "search:*", "--json"])).out)
+      const { circuits, total } = decode(Output.Status, (yield* run(url, ["status", "search:*", "--json"])).out)
       assert.deepStrictEqual([circuits.map(({ circuit }) => circuit), total], [["search:eu", "search:us"], 4])
       const missing = yield* run(url, ["status", "payment"])
       assert.deepStrictEqual(missing, {
@@ -104,7 +104,7 @@ describe("status", () => {
         yield* Effect.void.pipe(CircuitBreaker.protect(search, { key: String(key) }))
       }
       const { err, out } = yield* run(url, ["status", "--json"])
-      const { circuits, total } = decode(Fleet.Status, out)
+      const { circuits, total } = decode(Output.Status, out)
       assert.deepStrictEqual([circuits.length, total], [2000, 2006])
       assert.strictEqual(err, "resilience: only 2000 of 2006 circuits are looked at")
       const last = yield* run(url, ["hold-open", "search:2004", ...why])
@@ -139,7 +139,7 @@ describe("changes", () => {
     Effect.gen(function* () {
       const { payments, url } = yield* shop
       const held = yield* run(url, ["hold-closed", "pay*", "--by", "ada", "--json", ...why])
-      const said = decode(Fleet.Changes, held.out)
+      const said = decode(Output.Changes, held.out)
       assert.deepInclude(said, { namespace: null, controlPlane: url, action: "hold-closed" })
       const [change] = said.changes
       assert.deepStrictEqual([said.changes.length, change?.changed, change?.before.state], [1, true, "OPEN"])
@@ -256,7 +256,7 @@ describe("watch", () => {
     })
   const seen = Effect.map(TestConsole.logLines, (lines) =>
     lines.map((line) => {
-      const { change, circuit } = decode(Fleet.Sighting, String(line))
+      const { change, circuit } = decode(Output.Sighting, String(line))
       return `${change} ${circuit.circuit} ${circuit.state}`
     })
   )
@@ -564,7 +564,7 @@ describe("errors", () => {
         const { code, err, out } = yield* run(at, ["status"])
         assert.deepStrictEqual([code, out], [1, ""])
         assert.strictEqual(err, `resilience: ${line.replace("AT", `control plane ${at}`).replace("URL", at)}`)
-        const { error } = decode(Fleet.Failed, (yield* run(at, ["watch", "--json"])).err)
+        const { error } = decode(Output.Failed, (yield* run(at, ["watch", "--json"])).err)
         assert.strictEqual(error.exitCode, 1)
       })
     )
@@ -821,7 +821,7 @@ describe("the program", () => {
         )
         assert.deepStrictEqual([watched.code, watched.err], [130, ""])
         assert.deepStrictEqual(
-          watched.out.split("\n").map((line) => decode(Fleet.Sighting, line).circuit.state),
+          watched.out.split("\n").map((line) => decode(Output.Sighting, line).circuit.state),
           ["CLOSED", "HELD_OPEN"]
         )
         assert.deepInclude((yield* search.status).state, { _tag: "HeldOpen", by: "ada" })

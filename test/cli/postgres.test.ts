@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url"
 import * as CircuitMigration from "../../src/store/CircuitMigration.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as CircuitTableSql from "../../src/store/CircuitTableSql.ts"
-import * as Fleet from "../../src/cli/Fleet.ts"
+import * as Output from "../../src/cli/Output.ts"
 import * as Postgres from "../support/postgres.ts"
 import { cli, interruptAt } from "./process.ts"
 import type { Options, Ran } from "./process.ts"
@@ -58,7 +58,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
         assert.include(first.out, 'CREATE TABLE "resilience_circuits" (')
         assert.match(first.out, /\nCreated the table\.$/)
         const second = yield* run(url, ["setup", "--yes", "--json"])
-        assert.strictEqual(decode(Fleet.Setup, second.out).outcome, "current")
+        assert.strictEqual(decode(Output.Setup, second.out).outcome, "current")
       })
     )
 
@@ -82,7 +82,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
           all.map(({ code, err }) => [code, err]),
           all.map(() => [0, ""])
         )
-        const outcomes = all.map(({ out }) => decode(Fleet.Setup, out).outcome).sort()
+        const outcomes = all.map(({ out }) => decode(Output.Setup, out).outcome).sort()
         assert.deepStrictEqual(outcomes, [
           ...Array.from({ length: 1 }, () => "created" as const),
           ...Array.from({ length: 9 }, () => "current" as const)
@@ -130,23 +130,23 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
       const shown = yield* run(url, ["status"], env)
       assert.match(shown.out, /^payments +OPEN +[\dms ]+ ago +5 +in [\dhms ]+ +web-1$/m)
       assert.deepStrictEqual(
-        decode(Fleet.Status, (yield* run(url, ["status", "--json"], env)).out).circuits.map(({ circuit }) => circuit),
+        decode(Output.Status, (yield* run(url, ["status", "--json"], env)).out).circuits.map(({ circuit }) => circuit),
         ["payments", "search:eu"]
       )
       assert.deepStrictEqual(
-        decode(Fleet.Status, (yield* run(url, ["status", "--json", "--namespace", "b"], env)).out).circuits,
+        decode(Output.Status, (yield* run(url, ["status", "--json", "--namespace", "b"], env)).out).circuits,
         []
       )
 
       const held = yield* run(url, ["hold-open", "*", "--for", "10m", "--reason", "a\u001b[31m'b", "--json"], env)
       assert.deepStrictEqual(
-        decode(Fleet.Changes, held.out).changes.map(({ after, changed }) => [changed, after.state, after.reason]),
+        decode(Output.Changes, held.out).changes.map(({ after, changed }) => [changed, after.state, after.reason]),
         [
           [true, "HELD_OPEN", "a\u001b[31m'b"],
           [true, "HELD_OPEN", "a\u001b[31m'b"]
         ]
       )
-      const by = decode(Fleet.Changes, held.out).changes[0]!.after.heldBy!
+      const by = decode(Output.Changes, held.out).changes[0]!.after.heldBy!
       assert.match((yield* run(url, ["status", "payments"], env)).out, new RegExp(`held by ${by}, ends in \\d+m`))
       assert.strictEqual((yield* run(url, ["release", "payments"], env)).out, "payments: HELD OPEN -> CLOSED")
       assert.strictEqual((yield* run(url, ["hold-closed", "payments"], env)).code, 0)
@@ -154,7 +154,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
 
       const unknown = yield* run(url, ["hold-open", "payment"], env)
       assert.deepStrictEqual([unknown.code, unknown.out], [3, ""])
-      assert.lengthOf(decode(Fleet.Status, (yield* run(url, ["status", "--json"], env)).out).circuits, 2)
+      assert.lengthOf(decode(Output.Status, (yield* run(url, ["status", "--json"], env)).out).circuits, 2)
     })
   )
 
@@ -217,7 +217,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
             const url = with_((yield* Postgres.Server).url, change)
             const { code, err, out } = yield* run(url, args)
             assert.deepStrictEqual([code, out], [1, ""])
-            const text = args.includes("--json") ? `resilience: ${decode(Fleet.Failed, err).error.message}` : err
+            const text = args.includes("--json") ? `resilience: ${decode(Output.Failed, err).error.message}` : err
             assert.match(text, line)
             assert.notInclude(err, "\n")
           })

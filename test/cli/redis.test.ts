@@ -7,7 +7,7 @@ import { Effect, Schema } from "effect"
 import * as net from "node:net"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as CircuitTableRedis from "../../src/store/CircuitTableRedis.ts"
-import * as Fleet from "../../src/cli/Fleet.ts"
+import * as Output from "../../src/cli/Output.ts"
 import * as RedisServer from "../support/redis.ts"
 import { cli, interruptAt } from "./process.ts"
 import { open } from "./support.ts"
@@ -37,7 +37,7 @@ RedisServer.describeServer("resilience, on Redis", () => {
 
       const status = yield* run("status", "--json")
       assert.deepStrictEqual(
-        decode(Fleet.Status, status.out).circuits.map(({ changedBy, circuit, state }) => [circuit, state, changedBy]),
+        decode(Output.Status, status.out).circuits.map(({ changedBy, circuit, state }) => [circuit, state, changedBy]),
         [
           ["payments", "OPEN", "web-1"],
           ["search:eu", "OPEN", "web-1"]
@@ -46,14 +46,14 @@ RedisServer.describeServer("resilience, on Redis", () => {
 
       const held = yield* run("hold-closed", "pay*", "--for", "10m", "--reason", "test", "--by", "ada", "--json")
       assert.strictEqual(held.code, 0, held.err)
-      const [change] = decode(Fleet.Changes, held.out).changes
+      const [change] = decode(Output.Changes, held.out).changes
       assert.deepInclude(change?.after, { state: "HELD_CLOSED", heldBy: "ada", reason: "test", changedBy: "ada" })
       assert.include((yield* run("status", "payments")).out, "held by ada, ends in")
 
       assert.strictEqual((yield* run("release", "payments")).out, "payments: HELD CLOSED -> CLOSED")
       assert.strictEqual((yield* run("reset", "search:eu")).out, "search:eu: OPEN -> CLOSED")
       assert.strictEqual((yield* run("reset", "nobody")).code, 3)
-      assert.lengthOf(decode(Fleet.Status, (yield* run("status", "--json")).out).circuits, 2)
+      assert.lengthOf(decode(Output.Status, (yield* run("status", "--json")).out).circuits, 2)
       assert.include((yield* run("setup")).out, "Nothing to set up")
     }).pipe(Effect.scoped)
   )
@@ -73,7 +73,7 @@ RedisServer.describeServer("resilience, on Redis", () => {
       )
       assert.deepStrictEqual(
         ran.out.split("\n").map((line) => {
-          const { change, circuit } = decode(Fleet.Sighting, line)
+          const { change, circuit } = decode(Output.Sighting, line)
           return [change, circuit.state]
         }),
         [

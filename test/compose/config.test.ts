@@ -3,6 +3,7 @@ import { Config, ConfigProvider, Effect, Exit, Schema, SchemaTransformation, Str
 import * as Backoff from "../../src/policies/Backoff.ts"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as Health from "../../src/health/Health.ts"
+import * as ConfigSchema from "../../src/core/internal/ConfigSchema.ts"
 import * as Options from "../../src/core/Options.ts"
 import * as Policy from "../../src/compose/Policy.ts"
 import * as Retry from "../../src/policies/Retry.ts"
@@ -490,16 +491,18 @@ describe("names in upper case", () => {
   })
 })
 
-describe("Options.struct", () => {
+describe("ConfigSchema.struct", () => {
   const plain = Schema.Struct({ count: Schema.Finite })
-  const schema = Options.struct({
+  const schema = ConfigSchema.struct({
     count: Schema.optionalKey(Schema.Number),
     text: Schema.optionalKey(Schema.String),
     flag: Schema.optionalKey(Schema.Boolean),
     level: Schema.optionalKey(Schema.Literals([1, 2, "high"])),
     list: Schema.optionalKey(Schema.Array(Schema.Finite)),
-    inner: Schema.optionalKey(Options.struct({ list: Schema.Array(Options.struct({ count: Schema.Number })) })),
-    either: Schema.optionalKey(Schema.Union([Schema.Number, Options.struct({ count: Schema.Number })])),
+    inner: Schema.optionalKey(
+      ConfigSchema.struct({ list: Schema.Array(ConfigSchema.struct({ count: Schema.Number })) })
+    ),
+    either: Schema.optionalKey(Schema.Union([Schema.Number, ConfigSchema.struct({ count: Schema.Number })])),
     plain: Schema.optionalKey(plain),
     later: Schema.optionalKey(Schema.suspend(() => plain))
   })
@@ -591,7 +594,7 @@ describe("Options.struct", () => {
   })
 
   it("can hold a value that is one of several", () => {
-    const schema = Options.struct({ trip: Schema.Union([Schema.Literal("off"), TripPolicy.Config]) })
+    const schema = ConfigSchema.struct({ trip: Schema.Union([Schema.Literal("off"), TripPolicy.Config]) })
     assert.deepStrictEqual(read(schema, { P_trip: "off" }), Exit.succeed({ trip: "off" as const }))
     const consecutive = { P_trip_type: "consecutive", P_trip_failures: "4" }
     assert.deepStrictEqual(read(schema, consecutive), Exit.succeed({ trip: TripPolicy.consecutive(4) }))

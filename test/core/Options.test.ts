@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Exit, Schema } from "effect"
-import * as Options from "../../src/core/Options.ts"
+import * as ConfigSchema from "../../src/core/internal/ConfigSchema.ts"
+import * as Rules from "../../src/core/internal/Rules.ts"
 import { invalid, issues } from "../suites/rules.ts"
 
 /** A wrong value of any type, as a caller without types may give it. */
@@ -8,7 +9,7 @@ const wrong = (value: unknown) => value as never
 
 describe("InvalidOptionError", () => {
   it("names the module, the field, the value and the rule", () => {
-    const error = new Options.InvalidOptionError("Retry", "maxAttempts", 0, "an integer >= 1")
+    const error = new Rules.InvalidOptionError("Retry", "maxAttempts", 0, "an integer >= 1")
     assert.strictEqual(error.module, "Retry")
     assert.strictEqual(error.field, "maxAttempts")
     assert.strictEqual(error.value, 0)
@@ -42,7 +43,7 @@ describe("InvalidOptionError", () => {
   ]
   for (const [value, text] of shown) {
     it(`shows ${text}`, () => {
-      assert.strictEqual(new Options.InvalidOptionError("M", "f", value, "r").message, `M: f must be r, got ${text}`)
+      assert.strictEqual(new Rules.InvalidOptionError("M", "f", value, "r").message, `M: f must be r, got ${text}`)
     })
   }
 })
@@ -50,7 +51,7 @@ describe("InvalidOptionError", () => {
 describe("reject", () => {
   it("throws what it is given", () => {
     assert.deepStrictEqual(
-      invalid(() => Options.reject("M", "a.b", "v", "other")),
+      invalid(() => Rules.reject("M", "a.b", "v", "other")),
       { module: "M", field: "a.b", value: "v", rule: "other" }
     )
   })
@@ -58,38 +59,38 @@ describe("reject", () => {
 
 describe("count", () => {
   for (const value of [1, 2, Number.MAX_SAFE_INTEGER]) {
-    it(`takes ${value}`, () => assert.strictEqual(Options.count("M", "f", value), value))
+    it(`takes ${value}`, () => assert.strictEqual(Rules.count("M", "f", value), value))
   }
 
   for (const value of [0, -1, 0.5, 1.5, Number.NaN, Infinity, -Infinity, 2 ** 53, "1", null, undefined, 1n, [1]]) {
     it(`refuses ${typeof value} ${String(value)}`, () => {
       assert.deepStrictEqual(
-        invalid(() => Options.count("M", "f", wrong(value))),
+        invalid(() => Rules.count("M", "f", wrong(value))),
         { module: "M", field: "f", value, rule: "an integer >= 1" }
       )
     })
   }
 
   it("takes a minimum, and refuses what is below", () => {
-    assert.strictEqual(Options.count("M", "f", 0, 0), 0)
-    assert.strictEqual(Options.count("M", "f", 3, 3), 3)
+    assert.strictEqual(Rules.count("M", "f", 0, 0), 0)
+    assert.strictEqual(Rules.count("M", "f", 3, 3), 3)
     assert.deepStrictEqual(
-      invalid(() => Options.count("M", "f", 2, 3)),
+      invalid(() => Rules.count("M", "f", 2, 3)),
       { module: "M", field: "f", value: 2, rule: "an integer >= 3" }
     )
-    assert.strictEqual(invalid(() => Options.count("M", "f", -1, 0)).rule, "an integer >= 0")
+    assert.strictEqual(invalid(() => Rules.count("M", "f", -1, 0)).rule, "an integer >= 0")
   })
 })
 
 describe("ratio", () => {
   for (const value of [Number.MIN_VALUE, 0.5, 1]) {
-    it(`takes ${value}`, () => assert.strictEqual(Options.ratio("M", "f", value), value))
+    it(`takes ${value}`, () => assert.strictEqual(Rules.ratio("M", "f", value), value))
   }
 
   for (const value of [0, -0.1, 1.0000001, 50, Number.NaN, Infinity, -Infinity, "0.5", null, undefined]) {
     it(`refuses ${typeof value} ${String(value)}`, () => {
       assert.deepStrictEqual(
-        invalid(() => Options.ratio("M", "f", wrong(value))),
+        invalid(() => Rules.ratio("M", "f", wrong(value))),
         { module: "M", field: "f", value, rule: "a ratio in (0, 1]" }
       )
     })
@@ -103,7 +104,7 @@ describe("above", () => {
     [Number.MAX_VALUE, 0],
     [0, -1]
   ] as const) {
-    it(`takes ${value} above ${min}`, () => assert.strictEqual(Options.above("M", "f", value, min), value))
+    it(`takes ${value} above ${min}`, () => assert.strictEqual(Rules.above("M", "f", value, min), value))
   }
 
   for (const [value, min] of [
@@ -120,7 +121,7 @@ describe("above", () => {
   ] as const) {
     it(`refuses ${typeof value} ${String(value)} above ${min}`, () => {
       assert.deepStrictEqual(
-        invalid(() => Options.above("M", "f", wrong(value), min)),
+        invalid(() => Rules.above("M", "f", wrong(value), min)),
         { module: "M", field: "f", value, rule: `a finite number > ${min}` }
       )
     })
@@ -129,13 +130,13 @@ describe("above", () => {
 
 describe("name", () => {
   for (const value of ["a", " a ", "payments/eu"]) {
-    it(`takes ${JSON.stringify(value)} as it is`, () => assert.strictEqual(Options.name("M", "f", value), value))
+    it(`takes ${JSON.stringify(value)} as it is`, () => assert.strictEqual(Rules.name("M", "f", value), value))
   }
 
   for (const value of ["", " ", "\t\n", 5, null, undefined, ["a"]]) {
     it(`refuses ${typeof value} ${JSON.stringify(value)}`, () => {
       assert.deepStrictEqual(
-        invalid(() => Options.name("M", "f", wrong(value))),
+        invalid(() => Rules.name("M", "f", wrong(value))),
         { module: "M", field: "f", value, rule: "a non-empty string" }
       )
     })
@@ -154,8 +155,8 @@ describe("millis", () => {
   ]
   for (const [value, expected] of good) {
     it(`reads ${Duration.isDuration(value) || typeof value === "bigint" ? String(value) : JSON.stringify(value)}`, () => {
-      assert.strictEqual(Options.millis("M", "f", value), expected)
-      assert.strictEqual(Options.millis("M", "f", value, "zero"), expected)
+      assert.strictEqual(Rules.millis("M", "f", value), expected)
+      assert.strictEqual(Rules.millis("M", "f", value, "zero"), expected)
     })
   }
 
@@ -182,11 +183,11 @@ describe("millis", () => {
   for (const value of bad) {
     it(`refuses ${typeof value} ${typeof value === "string" ? JSON.stringify(value) : String(value)}`, () => {
       assert.deepStrictEqual(
-        invalid(() => Options.millis("M", "f", wrong(value))),
+        invalid(() => Rules.millis("M", "f", wrong(value))),
         { module: "M", field: "f", value, rule: "a finite duration > 0" }
       )
       assert.deepStrictEqual(
-        invalid(() => Options.millis("M", "f", wrong(value), "zero")),
+        invalid(() => Rules.millis("M", "f", wrong(value), "zero")),
         { module: "M", field: "f", value, rule: "a finite duration >= 0" }
       )
     })
@@ -194,9 +195,9 @@ describe("millis", () => {
 
   for (const value of [0, "0 millis", Duration.zero, { seconds: 0 }]) {
     it(`takes zero only where that is allowed: ${JSON.stringify(value)}`, () => {
-      assert.strictEqual(Options.millis("M", "f", wrong(value), "zero"), 0)
+      assert.strictEqual(Rules.millis("M", "f", wrong(value), "zero"), 0)
       assert.deepStrictEqual(
-        invalid(() => Options.millis("M", "f", wrong(value))),
+        invalid(() => Rules.millis("M", "f", wrong(value))),
         { module: "M", field: "f", value, rule: "a finite duration > 0" }
       )
     })
@@ -206,13 +207,13 @@ describe("millis", () => {
 describe("at", () => {
   it("returns what is built", () =>
     assert.strictEqual(
-      Options.at("a", () => 5),
+      Rules.at("a", () => 5),
       5
     ))
 
   it("puts the path before the field of a bad option, and keeps the rest", () => {
     assert.deepStrictEqual(
-      invalid(() => Options.at("policies.1", () => Options.at("trip", () => Options.count("M", "count", 0)))),
+      invalid(() => Rules.at("policies.1", () => Rules.at("trip", () => Rules.count("M", "count", 0)))),
       { module: "M", field: "policies.1.trip.count", value: 0, rule: "an integer >= 1" }
     )
   })
@@ -220,7 +221,7 @@ describe("at", () => {
   it("leaves other errors as they are", () => {
     const error = new Error("other")
     try {
-      Options.at("a", () => {
+      Rules.at("a", () => {
         throw error
       })
       assert.fail("no error was thrown")
@@ -231,7 +232,7 @@ describe("at", () => {
 })
 
 describe("DurationInput", () => {
-  const decode = Schema.decodeUnknownSync(Options.DurationInput)
+  const decode = Schema.decodeUnknownSync(ConfigSchema.DurationInput)
 
   it("reads a string with a unit, and milliseconds", () => {
     assert.deepStrictEqual(decode("2 seconds"), Duration.seconds(2))
@@ -240,22 +241,22 @@ describe("DurationInput", () => {
   })
 
   for (const json of ["soon", "", "5", true, null, {}, [1, 0], { seconds: 1 }]) {
-    it(`refuses ${JSON.stringify(json)}`, () => assert.isNotEmpty(issues(Options.DurationInput, json)))
+    it(`refuses ${JSON.stringify(json)}`, () => assert.isNotEmpty(issues(ConfigSchema.DurationInput, json)))
   }
 
   it("reads what it writes", () => {
     for (const duration of [Duration.millis(1.5), Duration.seconds(2), Duration.days(400), Duration.zero]) {
-      const json = Schema.encodeSync(Options.DurationInput)(duration)
+      const json = Schema.encodeSync(ConfigSchema.DurationInput)(duration)
       assert.strictEqual(Duration.toMillis(decode(JSON.parse(JSON.stringify(json)))), Duration.toMillis(duration))
     }
   })
 })
 
 describe("struct", () => {
-  const schema = Options.struct({
+  const schema = ConfigSchema.struct({
     max: Schema.optionalKey(Schema.Number),
-    wait: Schema.optionalKey(Options.DurationInput),
-    inner: Schema.optionalKey(Options.struct({ probes: Schema.Number }))
+    wait: Schema.optionalKey(ConfigSchema.DurationInput),
+    inner: Schema.optionalKey(ConfigSchema.struct({ probes: Schema.Number }))
   })
 
   it("reads the fields, and leaves out what is absent", () => {
@@ -306,10 +307,10 @@ describe("struct", () => {
 })
 
 describe("checked", () => {
-  const build = (options: { readonly probes: number }) => Options.count("M", "halfOpen.probes", options.probes)
+  const build = (options: { readonly probes: number }) => Rules.count("M", "halfOpen.probes", options.probes)
 
   it("turns a bad option into an issue at its path", () => {
-    const schema = Options.checked(Options.struct({ probes: Schema.Number }), build)
+    const schema = ConfigSchema.checked(ConfigSchema.struct({ probes: Schema.Number }), build)
     assert.deepStrictEqual(Schema.decodeUnknownSync(schema)({ probes: 1 }), { probes: 1 })
     assert.deepStrictEqual(issues(schema, { probes: 0 }), [
       "halfOpen.probes: M: halfOpen.probes must be an integer >= 1, got 0"
@@ -317,7 +318,7 @@ describe("checked", () => {
   })
 
   it("leaves anything else that is thrown a defect", () => {
-    const schema = Options.checked(Schema.Number, () => {
+    const schema = ConfigSchema.checked(Schema.Number, () => {
       throw new RangeError("a mistake of ours")
     })
     const exit = Schema.decodeUnknownExit(schema)(1)
@@ -327,13 +328,13 @@ describe("checked", () => {
 
 describe("keys", () => {
   it("lets the known keys pass", () => {
-    Options.keys("M", {}, ["a"])
-    Options.keys("M", { a: 1, b: undefined }, ["a", "b"])
+    Rules.keys("M", {}, ["a"])
+    Rules.keys("M", { a: 1, b: undefined }, ["a", "b"])
   })
 
   it("refuses the first other one", () => {
     assert.deepStrictEqual(
-      invalid(() => Options.keys("M", { a: 1, c: 2, d: 3 }, ["a", "b"])),
+      invalid(() => Rules.keys("M", { a: 1, c: 2, d: 3 }, ["a", "b"])),
       { module: "M", field: "c", value: 2, rule: "absent (the keys are a, b)" }
     )
   })
@@ -344,10 +345,10 @@ describe("parsed", () => {
     readonly x: number
   }
   const isPoint = (u: unknown): u is Point => typeof u === "object" && u !== null && "x" in u
-  const schema = Options.parsed(
+  const schema = ConfigSchema.parsed(
     { px: Schema.Number },
     isPoint,
-    (json) => ({ x: Options.count("M", "at.x", wrong(json["px"])) }),
+    (json) => ({ x: Rules.count("M", "at.x", wrong(json["px"])) }),
     ({ x }) => ({ px: x })
   )
 

@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as Health from "../../src/health/Health.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
@@ -12,7 +12,7 @@ describe("fromStore", () => {
     const memory = MemoryTable.make()
     const StoreLive = Layer.effect(
       CircuitStore.CircuitStore,
-      CircuitStoreShared.make(memory.table, { log: false, pollEvery: "1 second" })
+      CircuitStoreTable.make(memory.table, { log: false, pollEvery: "1 second" })
     )
     return Effect.gen(function* () {
       const store = yield* CircuitStore.CircuitStore

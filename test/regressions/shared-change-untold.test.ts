@@ -6,13 +6,13 @@ import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const open = (memory: MemoryTable.MemoryTable) =>
   Effect.gen(function* () {
-    const store = yield* CircuitStoreShared.make(memory.table, { spread: 0, log: false })
+    const store = yield* CircuitStoreTable.make(memory.table, { spread: 0, log: false })
     const breaker = yield* Effect.provideService(
       CircuitBreaker.makeShared("payments", { log: false }),
       CircuitStore.CircuitStore,

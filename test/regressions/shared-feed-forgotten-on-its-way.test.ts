@@ -5,7 +5,7 @@ import { Effect, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const machine = { probes: 1, needed: 1, of: 1, leaseMillis: 1000, paceMillis: 100 }
@@ -17,8 +17,8 @@ describe("a feed that was forgotten on its way", () => {
       let listened = 0
       const forgotten = Effect.andThen(memory.table.listen ?? Effect.never, Queue.unbounded<never>())
       const listen = Effect.suspend(() => (listened++ === 0 ? forgotten : (memory.table.listen ?? Effect.never)))
-      const store = yield* CircuitStoreShared.make({ ...memory.table, listen }, { log: false })
-      const other = yield* CircuitStoreShared.make(memory.table, { log: false })
+      const store = yield* CircuitStoreTable.make({ ...memory.table, listen }, { log: false })
+      const other = yield* CircuitStoreTable.make(memory.table, { log: false })
       const [cell, far] = [new CircuitHistory.Cell(), new CircuitHistory.Cell()]
       store.attach(cell)
       other.attach(far)

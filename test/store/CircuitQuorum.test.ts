@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as CircuitQuorum from "../../src/store/internal/CircuitQuorum.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const config: CircuitState.Config = { probes: 1, needed: 1, of: 1, leaseMillis: 500, paceMillis: 50 }
@@ -66,7 +66,7 @@ const fleet = (votes: number, size: number) =>
     const processes = yield* Effect.all(
       Array.from({ length: size }, (_, i) =>
         Effect.map(
-          CircuitStoreShared.make(memory.table, { log: false, instance: `process ${i}`, quorum: votes, spread: 0 }),
+          CircuitStoreTable.make(memory.table, { log: false, instance: `process ${i}`, quorum: votes, spread: 0 }),
           (store) => new Process(store)
         )
       )

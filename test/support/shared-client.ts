@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import type * as CircuitStore from "../../src/store/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
@@ -36,10 +36,10 @@ export const join = (store: Store, machine: CircuitState.Config, name?: string) 
 export const open = (
   table: CircuitTable.CircuitTable,
   machine: CircuitState.Config,
-  options?: CircuitStoreShared.Options
+  options?: CircuitStoreTable.Options
 ) =>
   Effect.flatMap(
-    CircuitStoreShared.make(table, { timeout: 100, pollEvery: 1000, spread: 0, log: false, ...options }),
+    CircuitStoreTable.make(table, { timeout: 100, pollEvery: 1000, spread: 0, log: false, ...options }),
     (store) => join(store, machine)
   )
 

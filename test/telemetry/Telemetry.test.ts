@@ -11,7 +11,7 @@ import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
 import * as Fallback from "../../src/policies/Fallback.ts"
 import * as Health from "../../src/health/Health.ts"
-import * as Observer from "../../src/policies/internal/Observer.ts"
+import * as PolicyObserver from "../../src/policies/internal/PolicyObserver.ts"
 import { InvalidOptionError } from "../../src/core/Options.ts"
 import * as Retry from "../../src/policies/Retry.ts"
 import * as Telemetry from "../../src/telemetry/Telemetry.ts"
@@ -775,7 +775,7 @@ describe("Telemetry of several layers", () => {
         Fallback.chain([Fallback.source("one", Effect.fail("down"))]).pipe(Effect.exit),
         Effect.fail("down").pipe(Fallback.orElseSucceed(() => 1, { source: "cache" })),
         TestClock.withLive(Effect.never.pipe(Timeout.timeout("1 millis", { operation: "report" }), Effect.exit))
-      ]).pipe(observed(), Effect.provideService(Observer.Observer, own))
+      ]).pipe(observed(), Effect.provideService(PolicyObserver.PolicyObserver, own))
       assert.deepStrictEqual(told, [
         "attemptFailed",
         "retried 2,0",

@@ -4,7 +4,7 @@ import { describe, expectTypeOf, it } from "vitest"
 import * as Backoff from "../../src/policies/Backoff.ts"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as Health from "../../src/health/Health.ts"
-import * as Options from "../../src/core/Options.ts"
+import * as ConfigSchema from "../../src/core/internal/ConfigSchema.ts"
 import * as Policy from "../../src/compose/Policy.ts"
 import * as Retry from "../../src/policies/Retry.ts"
 import * as Timeout from "../../src/policies/Timeout.ts"
@@ -65,8 +65,8 @@ describe("a configuration", () => {
   })
 
   it("of several fields has the types of the fields", () => {
-    const schema = Options.struct({
-      wait: Options.DurationInput,
+    const schema = ConfigSchema.struct({
+      wait: ConfigSchema.DurationInput,
       retry: Schema.optionalKey(Retry.Config)
     })
     expectTypeOf<typeof schema.Type>().toEqualTypeOf<{
@@ -74,7 +74,7 @@ describe("a configuration", () => {
       readonly retry?: Retry.ConfigOptions
     }>()
     expectTypeOf<typeof schema.Encoded>().toEqualTypeOf<{
-      readonly wait: Options.DurationJson
+      readonly wait: ConfigSchema.DurationJson
       readonly retry?: Retry.ConfigJson
     }>()
   })

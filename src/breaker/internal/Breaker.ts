@@ -3,14 +3,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as BreakerOptions from "./BreakerOptions.ts"
-import type * as CircuitChange from "./CircuitChange.ts"
-import * as Circuit from "./Circuit.ts"
 import * as CircuitState from "../../circuit/CircuitState.ts"
-import * as CircuitStatus from "./CircuitStatus.ts"
-import type * as CircuitStore from "../../store/CircuitStore.ts"
-import * as Outcome from "../../core/Outcome.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import * as Outcome from "../../core/Outcome.ts"
+import type * as CircuitStore from "../../store/CircuitStore.ts"
+import type * as BreakerOptions from "./BreakerOptions.ts"
+import * as Circuit from "./Circuit.ts"
+import type * as CircuitChange from "./CircuitChange.ts"
+import * as CircuitStatus from "./CircuitStatus.ts"
 
 /**
  * How a breaker shares its circuits.
@@ -38,7 +38,7 @@ export class Breaker implements Circuit.Common {
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock
   /** Who looks at single calls, if anybody does. */
-  observer: Circuit.Observer | undefined = undefined
+  observer: Circuit.CallObserver | undefined = undefined
   /** Whether anybody looks at how long calls take, or at when they end. */
   timed: boolean
   /** Whether a success only ends a streak of failures. */

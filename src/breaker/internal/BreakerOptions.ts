@@ -8,11 +8,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Backoff from "../../policies/Backoff.ts"
 import type * as CircuitState from "../../circuit/CircuitState.ts"
-import * as Rules from "../../core/Options.ts"
-import * as Outcome from "../../core/Outcome.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
+import * as Rules from "../../core/internal/Rules.ts"
+import * as Outcome from "../../core/Outcome.ts"
+import * as Backoff from "../../policies/Backoff.ts"
 
 /**
  * Options of a breaker. All have defaults.
@@ -265,13 +266,13 @@ export type Config = Omit<Options, "classify" | "failureIf" | "ignore" | "retryA
  */
 export interface ConfigJson {
   readonly trip?: TripPolicy.ConfigJson
-  readonly openFor?: Rules.DurationJson | Backoff.ConfigJson
-  readonly maxOpenFor?: Rules.DurationJson
+  readonly openFor?: ConfigSchema.DurationJson | Backoff.ConfigJson
+  readonly maxOpenFor?: ConfigSchema.DurationJson
   readonly halfOpen?: {
     readonly probes?: number
     readonly successes?: number | Share
-    readonly leaseFor?: Rules.DurationJson
-    readonly pace?: Rules.DurationJson
+    readonly leaseFor?: ConfigSchema.DurationJson
+    readonly pace?: ConfigSchema.DurationJson
   }
   readonly failureIf?: string | ReadonlyArray<string>
   readonly ignore?: string | ReadonlyArray<string>
@@ -279,7 +280,7 @@ export interface ConfigJson {
   readonly log?: boolean
   readonly keys?: {
     readonly max?: number
-    readonly idleFor?: Rules.DurationJson
+    readonly idleFor?: ConfigSchema.DurationJson
   }
 }
 
@@ -312,18 +313,22 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
   const tags = Schema.optionalKey(Schema.Union([Schema.String, Schema.Array(Schema.String)]))
   const number = Schema.optionalKey(Schema.Number)
   // `resolve` refuses both and neither. Of two structs it would not be known which is meant.
-  const share = Rules.struct({ count: number, ratio: number, of: Schema.Number }) as unknown as Schema.Codec<Share>
-  return Rules.checked(
-    Rules.struct({
+  const share = ConfigSchema.struct({
+    count: number,
+    ratio: number,
+    of: Schema.Number
+  }) as unknown as Schema.Codec<Share>
+  return ConfigSchema.checked(
+    ConfigSchema.struct({
       trip: Schema.optionalKey(TripPolicy.Config),
-      openFor: Schema.optionalKey(Schema.Union([Rules.DurationInput, Backoff.Config])),
-      maxOpenFor: Schema.optionalKey(Rules.DurationInput),
+      openFor: Schema.optionalKey(Schema.Union([ConfigSchema.DurationInput, Backoff.Config])),
+      maxOpenFor: Schema.optionalKey(ConfigSchema.DurationInput),
       halfOpen: Schema.optionalKey(
-        Rules.struct({
+        ConfigSchema.struct({
           probes: number,
           successes: Schema.optionalKey(Schema.Union([Schema.Number, share])),
-          leaseFor: Schema.optionalKey(Rules.DurationInput),
-          pace: Schema.optionalKey(Rules.DurationInput)
+          leaseFor: Schema.optionalKey(ConfigSchema.DurationInput),
+          pace: Schema.optionalKey(ConfigSchema.DurationInput)
         })
       ),
       failureIf: tags,
@@ -331,9 +336,9 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
       dryRun: Schema.optionalKey(Schema.Boolean),
       log: Schema.optionalKey(Schema.Boolean),
       keys: Schema.optionalKey(
-        Rules.struct({
+        ConfigSchema.struct({
           max: number,
-          idleFor: Schema.optionalKey(Rules.DurationInput)
+          idleFor: Schema.optionalKey(ConfigSchema.DurationInput)
         })
       )
     }),

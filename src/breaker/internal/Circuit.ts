@@ -17,15 +17,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import type * as Window from "../../circuit/internal/Window.ts"
+import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import * as Rules from "../../core/internal/Rules.ts"
+import * as Text from "../../core/internal/Text.ts"
+import * as Outcome from "../../core/Outcome.ts"
+import type * as CircuitStore from "../../store/CircuitStore.ts"
 import type * as BreakerOptions from "./BreakerOptions.ts"
 import * as CircuitChange from "./CircuitChange.ts"
-import * as CircuitRefusal from "./CircuitRefusal.ts"
-import * as CircuitState from "../../circuit/CircuitState.ts"
-import type * as CircuitStore from "../../store/CircuitStore.ts"
-import * as Options from "../../core/Options.ts"
-import * as Outcome from "../../core/Outcome.ts"
-import * as TripPolicy from "../../circuit/TripPolicy.ts"
-import type * as Window from "../../circuit/internal/Window.ts"
+import * as CircuitOpenError from "./CircuitOpenError.ts"
 
 /**
  * What the circuits of a breaker have in common.
@@ -37,7 +38,7 @@ export interface Common {
   /** Called for each change of state. */
   readonly listeners: ReadonlySet<CircuitChange.Listener>
   /** Who looks at single calls, if anybody does. */
-  readonly observer: Observer | undefined
+  readonly observer: CallObserver | undefined
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock
   /** Whether anybody looks at how long calls take, or at when they end. */
@@ -52,14 +53,14 @@ export interface Common {
  * Somebody who looks at single calls. What it does is done while they run, and
  * it must not throw.
  */
-export interface Observer {
+export interface CallObserver {
   /**
    * Called when the outcome of a call is recorded, of each call where the breaker is timed. A number of
    * milliseconds that is not at least 0 says that nobody knows.
    */
   readonly settled: (circuit: Circuit, outcome: Outcome.Outcome["_tag"], millis: number) => void
   /** Called for each refusal, also those of a dry run. */
-  readonly refused: (error: CircuitRefusal.CircuitOpenError) => void
+  readonly refused: (error: CircuitOpenError.CircuitOpenError) => void
   /** Called for each circuit of a key that is made. */
   readonly made: (circuit: Circuit) => void
   /** Called for each circuit of a key that is forgotten. */
@@ -96,7 +97,7 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
 /**
  * What comes of a call that asks to run.
  */
-export type Admitted = Admission | CircuitRefusal.CircuitOpenError
+export type Admitted = Admission | CircuitOpenError.CircuitOpenError
 
 /**
  * Pure step from a state to the next one.
@@ -115,7 +116,7 @@ export interface LastFailure {
 /**
  * What only circuits in trouble count, so that the others stay small.
  */
-export interface Trouble {
+export interface Tally {
   failures: number
   ignored: number
   slow: number
@@ -141,7 +142,7 @@ export class Circuit {
   /** Calls that were admitted. */
   calls = 0
   successes = 0
-  trouble: Trouble | undefined = undefined
+  tally: Tally | undefined = undefined
   /** Closed state that the window and the handler belong to. */
   counting: CircuitState.CircuitState | undefined = undefined
   window: Window.Window | undefined = undefined
@@ -154,8 +155,8 @@ export class Circuit {
 
   /** Admitted calls that have not settled. */
   get inFlight(): number {
-    const { trouble } = this
-    return this.calls - this.successes - (trouble === undefined ? 0 : trouble.failures + trouble.ignored)
+    const { tally } = this
+    return this.calls - this.successes - (tally === undefined ? 0 : tally.failures + tally.ignored)
   }
 
   /**
@@ -181,7 +182,7 @@ export class Circuit {
    * Returns the error for a call that the circuit refuses at this moment, and
    * `undefined` where an admission may succeed.
    */
-  refuse(clock: Clock.Clock): CircuitRefusal.CircuitOpenError | undefined {
+  refuse(clock: Clock.Clock): CircuitOpenError.CircuitOpenError | undefined {
     const { machine, options } = this.breaker.settings
     if (options.dryRun) return undefined
     const now = clock.currentTimeMillisUnsafe()
@@ -193,10 +194,10 @@ export class Circuit {
     state: CircuitState.CircuitState,
     retryAt: number | undefined,
     now: number
-  ): CircuitRefusal.CircuitOpenError {
-    this.troubles().refused++
+  ): CircuitOpenError.CircuitOpenError {
+    this.tallied().refused++
     const { name, observer } = this.breaker
-    const error = CircuitRefusal.make(name, this.key, state, retryAt, now)
+    const error = CircuitOpenError.make(name, this.key, state, retryAt, now)
     observer?.refused(error)
     return error
   }
@@ -241,7 +242,7 @@ export class Circuit {
     if (error !== undefined && !this.breaker.settings.options.dryRun) return error
     this.calls++
     if (isRefused || key !== this.key) return { generation: -1, permit: 0, start: now }
-    if (answer.permit > 0) this.troubles().probes++
+    if (answer.permit > 0) this.tallied().probes++
     return { generation: answer.generation, permit: answer.permit, start: now }
   }
 
@@ -288,7 +289,7 @@ export class Circuit {
     if (current._tag === "HalfOpen") {
       // A slow probe is a failed one: the circuit would open again at once.
       const said = slow ? "Failure" : _tag
-      const reason = _tag === "Failure" ? CircuitChange.because("a failed probe", "with", cause) : "a slow probe"
+      const reason = _tag === "Failure" ? Text.because("a failed probe", "with", cause) : "a slow probe"
       const settle =
         (openMillis: number): Step =>
         (state, at) =>
@@ -301,7 +302,7 @@ export class Circuit {
     const tripped = TripPolicy.record(trip, (this.window ??= TripPolicy.window(trip)), _tag, elapsed, now)
     if (tripped === undefined) return undefined
     const { failures } = tripped
-    const reason = _tag === "Failure" ? CircuitChange.because(tripped.reason, "the last with", cause) : tripped.reason
+    const reason = _tag === "Failure" ? Text.because(tripped.reason, "the last with", cause) : tripped.reason
     const opens =
       (openMillis: number): Step =>
       (state, at) =>
@@ -310,15 +311,15 @@ export class Circuit {
   }
 
   private countOutcome(tag: Outcome.Outcome["_tag"], slow: boolean, now: number, cause: Cause.Cause<unknown>): void {
-    if (slow) this.troubles().slow++
+    if (slow) this.tallied().slow++
     if (tag === "Success") return this.succeeded()
-    const trouble = this.troubles()
-    trouble.outcomes = (trouble.outcomes << 2) | (tag === "Failure" ? 2 : 3)
+    const tally = this.tallied()
+    tally.outcomes = (tally.outcomes << 2) | (tag === "Failure" ? 2 : 3)
     if (tag === "Failure") {
-      trouble.failures++
-      trouble.lastFailure = { at: now, cause }
+      tally.failures++
+      tally.lastFailure = { at: now, cause }
     } else {
-      trouble.ignored++
+      tally.ignored++
     }
   }
 
@@ -366,7 +367,7 @@ export class Circuit {
    */
   protected report(from: CircuitState.CircuitState, to: CircuitState.CircuitState): Effect.Effect<void> | undefined {
     if (from.generation === to.generation || (from._tag === "Closed" && to._tag === "Closed")) return undefined
-    this.troubles().changes++
+    this.tallied().changes++
     const { listeners, name, settings } = this.breaker
     const change = { name, key: this.key, from, to }
     const logged = settings.options.log ? CircuitChange.log(change) : undefined
@@ -408,19 +409,19 @@ export class Circuit {
 
   private succeeded(): void {
     this.successes++
-    const { trouble } = this
-    if (trouble !== undefined) trouble.outcomes = (trouble.outcomes << 2) | 1
+    const { tally } = this
+    if (tally !== undefined) tally.outcomes = (tally.outcomes << 2) | 1
   }
 
-  private troubles(): Trouble {
-    return (this.trouble ??= noTrouble(this.successes))
+  private tallied(): Tally {
+    return (this.tally ??= noTally(this.successes))
   }
 }
 
 /**
- * Returns the trouble of a circuit that has had none but successes.
+ * Returns the tally of a circuit that has had none but successes.
  */
-export const noTrouble = (successes: number): Trouble => ({
+export const noTally = (successes: number): Tally => ({
   failures: 0,
   ignored: 0,
   slow: 0,
@@ -435,7 +436,7 @@ export const noTrouble = (successes: number): Trouble => ({
 const checkOutcome = (outcome: Outcome.Outcome | undefined): Outcome.Outcome =>
   outcome?._tag === "Success" || outcome?._tag === "Failure" || outcome?._tag === "Ignored"
     ? outcome
-    : Options.reject("Outcome", "classify", outcome, "a function that returns an Outcome")
+    : Rules.reject("Outcome", "classify", outcome, "a function that returns an Outcome")
 
 // A logger that fails is no reason for a call to fail.
 const quietly = (logged: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(logged, () => Effect.void)

@@ -2,10 +2,10 @@
  * Status of circuits: what a circuit is and has done, as plain data.
  */
 import * as Duration from "effect/Duration"
-import * as Circuit from "./Circuit.ts"
 import * as CircuitState from "../../circuit/CircuitState.ts"
-import type * as Outcome from "../../core/Outcome.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import type * as Outcome from "../../core/Outcome.ts"
+import * as Circuit from "./Circuit.ts"
 
 /**
  * What a circuit has counted since it was made. Outcomes of calls are counted
@@ -53,7 +53,7 @@ export const make = (circuit: Circuit.Circuit, state: CircuitState.CircuitState,
   const { breaker, calls, counting, inFlight, key, successes, window } = circuit
   const { machine, options } = breaker.settings
   const { changes, failures, ignored, lastFailure, outcomes, refused, slow } =
-    circuit.trouble ?? Circuit.noTrouble(successes)
+    circuit.tally ?? Circuit.noTally(successes)
   const refusal = CircuitState.refusal(state, now, machine)
   const counted = counting?.generation === state.generation ? window : undefined
   return {

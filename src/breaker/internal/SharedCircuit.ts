@@ -14,12 +14,12 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as Outcome from "../../core/Outcome.ts"
+import type * as CircuitStore from "../../store/CircuitStore.ts"
 import type * as Breaker from "./Breaker.ts"
 import * as Circuit from "./Circuit.ts"
-import { CircuitOpenError } from "./CircuitRefusal.ts"
-import * as CircuitState from "../../circuit/CircuitState.ts"
-import type * as CircuitStore from "../../store/CircuitStore.ts"
-import * as Outcome from "../../core/Outcome.ts"
+import { CircuitOpenError } from "./CircuitOpenError.ts"
 
 /**
  * Circuit that a store keeps in step with others, from when it is made until it

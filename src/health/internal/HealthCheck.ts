@@ -49,10 +49,12 @@ import { hasProperty, isPromiseLike } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitBreaker from "../../breaker/CircuitBreaker.ts"
+import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
+import * as Json from "../../core/internal/Json.ts"
+import * as Rules from "../../core/internal/Rules.ts"
 import * as CircuitStore from "../../store/CircuitStore.ts"
 import type { Kind, Status } from "./HealthReport.ts"
 import * as HealthReport from "./HealthReport.ts"
-import * as Rules from "../../core/Options.ts"
 
 /**
  * Key that marks a health check.
@@ -125,7 +127,7 @@ const result = (status: Status, message: string | undefined, details: unknown): 
   [ResultTypeId]: ResultTypeId,
   status,
   message,
-  details: details === undefined ? undefined : HealthReport.jsonSafe(details)
+  details: details === undefined ? undefined : Json.jsonSafe(details)
 })
 
 /**
@@ -301,10 +303,10 @@ export interface CheckConfig {
  * Options of a check as they stand in JSON.
  */
 export interface CheckConfigJson {
-  readonly timeout?: Rules.DurationJson
+  readonly timeout?: ConfigSchema.DurationJson
   readonly critical?: boolean
   readonly kinds?: ReadonlyArray<Kind>
-  readonly ttl?: Rules.DurationJson
+  readonly ttl?: ConfigSchema.DurationJson
 }
 
 /**
@@ -312,12 +314,12 @@ export interface CheckConfigJson {
  * environment through `Config.schema` of Effect.
  */
 export const CheckConfig: Schema.Codec<CheckConfig, CheckConfigJson> = /* @__PURE__ */ (() =>
-  Rules.checked(
-    Rules.struct({
-      timeout: Schema.optionalKey(Rules.DurationInput),
+  ConfigSchema.checked(
+    ConfigSchema.struct({
+      timeout: Schema.optionalKey(ConfigSchema.DurationInput),
       critical: Schema.optionalKey(Schema.Boolean),
       kinds: Schema.optionalKey(Schema.Array(HealthReport.Kind)),
-      ttl: Schema.optionalKey(Rules.DurationInput)
+      ttl: Schema.optionalKey(ConfigSchema.DurationInput)
     }),
     (options) => resolve(options)
   ))()
@@ -426,7 +428,7 @@ const messageOf = (error: unknown): string => {
     if (hasProperty(error, "message") && typeof error.message === "string" && error.message !== "") return error.message
     if (hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
     if (error instanceof Error) return error.name
-    return typeof error === "object" && error !== null ? JSON.stringify(HealthReport.jsonSafe(error)) : String(error)
+    return typeof error === "object" && error !== null ? JSON.stringify(Json.jsonSafe(error)) : String(error)
   } catch {
     return "an error without a readable message"
   }

@@ -1,7 +1,7 @@
 /**
  * Options of telemetry, checked when a layer is made.
  */
-import * as Rules from "../../core/Options.ts"
+import * as Rules from "../../core/internal/Rules.ts"
 
 /**
  * Options of the telemetry.

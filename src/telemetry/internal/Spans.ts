@@ -8,13 +8,13 @@ import { constVoid } from "effect/Function"
 import * as Tracer from "effect/Tracer"
 import type * as Breaker from "../../breaker/internal/Breaker.ts"
 import type * as Circuit from "../../breaker/internal/Circuit.ts"
-import type * as Observer from "../../policies/internal/Observer.ts"
-import { circuitKey, circuitName, circuitState, stateNames } from "./TelemetryMetrics.ts"
+import type * as PolicyObserver from "../../policies/internal/PolicyObserver.ts"
+import { circuitKey, circuitName, circuitState, stateNames } from "./Metrics.ts"
 
 /**
  * Writes the refusals of a breaker, but for those of a dry run.
  */
-export const ofBreaker = (breaker: Breaker.Breaker): Pick<Circuit.Observer, "refused"> => ({
+export const ofBreaker = (breaker: Breaker.Breaker): Pick<Circuit.CallObserver, "refused"> => ({
   refused: ({ breaker: name, by, key, reason, retryAfterMillis, since, state }) => {
     if (breaker.settings.options.dryRun) return
     const attributes = {
@@ -35,7 +35,7 @@ export const ofBreaker = (breaker: Breaker.Breaker): Pick<Circuit.Observer, "ref
 /**
  * Writes what retries, timeouts and fallbacks do.
  */
-export const ofPolicies: Observer.Observer = {
+export const ofPolicies: PolicyObserver.PolicyObserver = {
   attemptFailed: constVoid,
   retried: (attempt, delayMillis) =>
     write(

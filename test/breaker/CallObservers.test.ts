@@ -3,13 +3,13 @@ import { Effect } from "effect"
 import type * as Circuit from "../../src/breaker/internal/Circuit.ts"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
-import * as CircuitObservers from "../../src/breaker/internal/CircuitObservers.ts"
+import * as CallObservers from "../../src/breaker/internal/CallObservers.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 
 /** Observer that writes down what it is told. */
 const recorder = () => {
   const told: Array<string> = []
-  const observer: Circuit.Observer = {
+  const observer: Circuit.CallObserver = {
     settled: ({ key }, outcome) => void told.push(`${outcome} ${key ?? "-"}`),
     refused: ({ breaker }) => void told.push(`refused ${breaker}`),
     made: ({ key }) => void told.push(`made ${key ?? "-"}`),
@@ -26,8 +26,8 @@ describe("observe", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("payments", { trip: TripPolicy.consecutive(1), log: false })
       const [one, two] = [recorder(), recorder()]
-      const endOne = CircuitObservers.observe(breaker, one.observer, false)
-      const endTwo = CircuitObservers.observe(breaker, two.observer, false)
+      const endOne = CallObservers.observe(breaker, one.observer, false)
+      const endTwo = CallObservers.observe(breaker, two.observer, false)
       yield* call(breaker)
       yield* call(breaker)
       yield* call(breaker, "eu")
@@ -52,7 +52,7 @@ describe("observe", () => {
         }
       }
       const ends = [refusals, refusals, { made: recorder().observer.made }].map((part) =>
-        CircuitObservers.observe(breaker, part, false)
+        CallObservers.observe(breaker, part, false)
       )
       yield* call(breaker)
       yield* call(breaker)
@@ -71,8 +71,8 @@ describe("observe", () => {
         trip: TripPolicy.slowCalls({ after: "1 second", ratio: 0.5, within: "1 minute", minimumCalls: 2 })
       })
       const timed = () => [plain.timed, slow.timed]
-      const ends = [false, true, true].map((each) => CircuitObservers.observe(plain, recorder().observer, each))
-      CircuitObservers.observe(slow, recorder().observer, false)()
+      const ends = [false, true, true].map((each) => CallObservers.observe(plain, recorder().observer, each))
+      CallObservers.observe(slow, recorder().observer, false)()
       assert.deepStrictEqual(timed(), [true, true])
       ends[1]?.()
       assert.deepStrictEqual(timed(), [true, true])
@@ -88,7 +88,7 @@ describe("follow", () => {
       const registry = yield* CircuitBreakers.CircuitBreakers
       const told: Array<string> = []
       yield* CircuitBreaker.make("first")
-      const end = CircuitObservers.follow(registry, ({ name }) => {
+      const end = CallObservers.follow(registry, ({ name }) => {
         told.push(`+${name}`)
         return () => void told.push(`-${name}`)
       })

@@ -3,15 +3,15 @@
  * follow the breakers of a registry as they come and go.
  */
 import { constVoid } from "effect/Function"
+import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import type * as CircuitBreakers from "../CircuitBreakers.ts"
 import type * as Breaker from "./Breaker.ts"
 import type * as Circuit from "./Circuit.ts"
-import type * as CircuitBreakers from "../CircuitBreakers.ts"
-import * as TripPolicy from "../../circuit/TripPolicy.ts"
 
 /**
  * Observer of some of what single calls do.
  */
-export type Part = Partial<Circuit.Observer>
+export type Part = Partial<Circuit.CallObserver>
 
 interface Observing {
   readonly observer: Part
@@ -42,7 +42,7 @@ const set = (breaker: Breaker.Breaker, all: ReadonlyArray<Observing>): void => {
 }
 
 // Calls go straight to the one who looks at them, where there is only one.
-const together = (parts: ReadonlyArray<Part>): Circuit.Observer => {
+const together = (parts: ReadonlyArray<Part>): Circuit.CallObserver => {
   const settled = parts.flatMap((part) => part.settled?.bind(part) ?? [])
   const refused = parts.flatMap((part) => part.refused?.bind(part) ?? [])
   const made = parts.flatMap((part) => part.made?.bind(part) ?? [])

@@ -15,7 +15,7 @@ import * as Fiber from "effect/Fiber"
  * Somebody who looks at what policies do. It is called in the fiber of the call,
  * and must not throw.
  */
-export interface Observer {
+export interface PolicyObserver {
   /** Called for each attempt under a retry that failed, or gave a value that is not accepted. */
   readonly attemptFailed: () => void
   /** Called before each attempt but the first. */
@@ -33,28 +33,28 @@ export interface Observer {
 /**
  * Reference to the observer of a fiber. Default: nobody.
  */
-export const Observer: Context.Reference<Observer | undefined> = /* @__PURE__ */ Context.Reference<
-  Observer | undefined
+export const PolicyObserver: Context.Reference<PolicyObserver | undefined> = /* @__PURE__ */ Context.Reference<
+  PolicyObserver | undefined
 >("effect-resilience/Observer", { defaultValue: () => undefined })
 
 /**
  * Returns the observer of the fiber that runs at this moment, if there is one.
  */
-export const current = (): Observer | undefined => Fiber.getCurrent()?.getRef(Observer)
+export const current = (): PolicyObserver | undefined => Fiber.getCurrent()?.getRef(PolicyObserver)
 
 /**
  * Returns the observer that tells several of what it is told, each of them once.
  */
-export const together = (...observers: ReadonlyArray<Observer>): Observer => {
+export const together = (...observers: ReadonlyArray<PolicyObserver>): PolicyObserver => {
   const all = new Set(observers.flatMap((observer) => (observer instanceof Together ? [...observer.all] : observer)))
   const [first] = all
   return all.size === 1 && first !== undefined ? first : new Together(all)
 }
 
-class Together implements Observer {
-  readonly all: ReadonlySet<Observer>
+class Together implements PolicyObserver {
+  readonly all: ReadonlySet<PolicyObserver>
 
-  constructor(all: ReadonlySet<Observer>) {
+  constructor(all: ReadonlySet<PolicyObserver>) {
     this.all = all
   }
 

@@ -4,10 +4,10 @@
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as Rules from "../../core/internal/Rules.ts"
 import type * as Breaker from "./Breaker.ts"
 import type * as Circuit from "./Circuit.ts"
-import * as CircuitState from "../../circuit/CircuitState.ts"
-import * as Options from "../../core/Options.ts"
 
 /**
  * Options of what an operator does to a breaker.
@@ -44,7 +44,7 @@ export type Operation = (breaker: Breaker.Breaker) => Effect.Effect<void>
  */
 export const hold = (as: CircuitState.Held["_tag"], options: HoldOptions = {}): Operation => {
   const { by, key, reason } = options
-  const forMillis = options.for === undefined ? undefined : Options.millis("CircuitBreaker", "for", options.for)
+  const forMillis = options.for === undefined ? undefined : Rules.millis("CircuitBreaker", "for", options.for)
   return apply(key, (state, now) => CircuitState.hold(state, { as, forMillis, reason, by }, now))
 }
 

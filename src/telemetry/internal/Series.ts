@@ -13,9 +13,9 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
 import * as Metric from "effect/Metric"
-import type { Histogram } from "./TelemetryHistogram.ts"
-import type { Definition } from "./TelemetryMetrics.ts"
-import { Shares, type Share } from "./TelemetryShares.ts"
+import type { Histogram } from "./Histogram.ts"
+import type { Definition } from "./Metrics.ts"
+import { Shares, type Share } from "./Shared.ts"
 
 /**
  * Attributes of a series.

@@ -8,9 +8,9 @@
  * - Latencies are measured only while somebody looks.
  */
 import { constVoid } from "effect/Function"
-import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
-import * as CircuitObservers from "../../breaker/internal/CircuitObservers.ts"
+import * as CallObservers from "../../breaker/internal/CallObservers.ts"
+import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as ControlApi from "../ControlApi.ts"
 
 /**
@@ -37,10 +37,10 @@ interface Track {
 
 const nothing: Counts = { successes: 0, failures: 0, refused: 0 }
 
-const countsOf = ({ successes, trouble }: Circuit.Circuit): Counts => ({
+const countsOf = ({ successes, tally }: Circuit.Circuit): Counts => ({
   successes,
-  failures: trouble?.failures ?? 0,
-  refused: trouble?.refused ?? 0
+  failures: tally?.failures ?? 0,
+  refused: tally?.refused ?? 0
 })
 
 /**
@@ -127,8 +127,8 @@ export class Latencies {
 
   /** Begins to measure. */
   start(): void {
-    this.unfollow ??= CircuitObservers.follow(this.registry, (breaker) =>
-      CircuitObservers.observe(breaker, this.observer, true)
+    this.unfollow ??= CallObservers.follow(this.registry, (breaker) =>
+      CallObservers.observe(breaker, this.observer, true)
     )
   }
 
@@ -153,7 +153,7 @@ export class Latencies {
     return ring.computed
   }
 
-  private readonly observer: Circuit.Observer = {
+  private readonly observer: Circuit.CallObserver = {
     settled: (circuit, _outcome, millis) => {
       // A call that began before measuring, or a clock that was set back.
       if (!(millis >= 0)) return

@@ -3,7 +3,7 @@ import { Context, Effect, Exit, Fiber, Layer, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
@@ -48,8 +48,8 @@ const trip = (generation: number, openMillis = 10_000): CircuitState.Event => ({
   failures: 5
 })
 
-const open = (memory: MemoryTable.MemoryTable, options: CircuitStoreShared.Options = {}) =>
-  CircuitStoreShared.make(memory.table, { log: false, instance: "me", pollEvery: "4 seconds", spread: 0, ...options })
+const open = (memory: MemoryTable.MemoryTable, options: CircuitStoreTable.Options = {}) =>
+  CircuitStoreTable.make(memory.table, { log: false, instance: "me", pollEvery: "4 seconds", spread: 0, ...options })
 
 /** Attaches a circuit and lets the store become idle. */
 const attach = (store: Store, name?: string, key?: string) =>
@@ -63,7 +63,7 @@ const attach = (store: Store, name?: string, key?: string) =>
 const entryOf = (memory: MemoryTable.MemoryTable, resourceKey = "payments") =>
   CircuitTable.decode(memory.rows.get(resourceKey)?.data ?? "")?.state
 
-describe("CircuitStoreShared", () => {
+describe("CircuitStoreTable", () => {
   it.effect("a store that is idle only polls", () =>
     Effect.gen(function* () {
       const memory = MemoryTable.make()
@@ -148,7 +148,7 @@ describe("CircuitStoreShared", () => {
         const { cell } = yield* attach(store)
         yield* apply(store, cell, hold)
         const late = yield* Layer.build(
-          CircuitStoreShared.layer(Effect.succeed(memory.table), { log: false, spread: 0, quorum })
+          CircuitStoreTable.layer(Effect.succeed(memory.table), { log: false, spread: 0, quorum })
         )
         const made = cellOf()
         Context.get(late, CircuitStore.CircuitStore).attach(made.cell)
@@ -163,7 +163,7 @@ describe("CircuitStoreShared", () => {
     Effect.gen(function* () {
       const memory = MemoryTable.make({ frozen: true })
       const built = yield* Effect.forkChild(
-        Layer.build(CircuitStoreShared.layer(Effect.succeed(memory.table), { log: false, timeout: 300 })),
+        Layer.build(CircuitStoreTable.layer(Effect.succeed(memory.table), { log: false, timeout: 300 })),
         { startImmediately: true }
       )
       yield* TestClock.adjust(299)
@@ -653,7 +653,7 @@ describe("CircuitStoreShared", () => {
         [{ voteWindow: "0 seconds" }, /CircuitStore.*voteWindow/],
         [{ instance: "" }, /CircuitStore.*instance/]
       ] as const) {
-        const exit = yield* Effect.exit(CircuitStoreShared.make(memory.table, options))
+        const exit = yield* Effect.exit(CircuitStoreTable.make(memory.table, options))
         assert.isTrue(Exit.hasDies(exit))
         assert.match(JSON.stringify(Exit.isFailure(exit) ? String(exit.cause) : ""), message)
       }

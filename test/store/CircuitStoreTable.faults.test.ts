@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import type * as CircuitStore from "../../src/store/CircuitStore.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as Law from "../../src/testing/Law.ts"
 import { runs } from "../suites/CircuitStoreSuite.ts"
@@ -103,7 +103,7 @@ const run = (sequence: ReadonlyArray<Command>): Effect.Effect<boolean, Law.LawEr
     const clients = yield* Effect.all(
       Array.from({ length: 3 }, () => {
         const { faults, table } = memory.client()
-        return Effect.map(CircuitStoreShared.make(table, { timeout, pollEvery, spread: 0, log: false }), (store) => ({
+        return Effect.map(CircuitStoreTable.make(table, { timeout, pollEvery, spread: 0, log: false }), (store) => ({
           faults,
           store,
           cell: new CircuitHistory.Cell(),
@@ -395,7 +395,7 @@ const check = (options: Arbitrary.CheckOptions) =>
     yield* Fiber.join(fiber)
   })
 
-describe("CircuitStoreShared over a table with faults", () => {
+describe("CircuitStoreTable over a table with faults", () => {
   it.effect(
     "no update waits long or fails, and after the faults all agree",
     () => check({ runs: Math.ceil(runs / 4), concurrency: 50 }),

@@ -18,14 +18,15 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
 import type * as Breaker from "../../breaker/internal/Breaker.ts"
 import type * as Circuit from "../../breaker/internal/Circuit.ts"
-import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
-import * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
-import * as CircuitState from "../../circuit/CircuitState.ts"
+import type * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
 import * as CircuitStatus from "../../breaker/internal/CircuitStatus.ts"
-import * as ControlActivity from "./ControlActivity.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as Text from "../../core/internal/Text.ts"
 import type * as ControlApi from "../ControlApi.ts"
+import * as Activity from "./Activity.ts"
 
 /**
  * Settings of a feed, checked.
@@ -100,7 +101,7 @@ export const make = (
     const histories = new Map<string, Array<ControlApi.Change>>()
     const subscriptions = new Set<Subscription>()
     const someRead = Latch.makeUnsafe(false)
-    const latencies = new ControlActivity.Latencies(registry)
+    const latencies = new Activity.Latencies(registry)
     const look = looker(settings.details, latencies)
 
     const select = (limit: number) =>
@@ -190,11 +191,7 @@ export const make = (
       const { chosen, total } = select(settings.circuits)
       return { circuits: chosen.map(([, circuit]) => circuit), areAll: chosen.length === total }
     }
-    const rates = new ControlActivity.Rates(
-      settings.activityMillis,
-      counted().circuits,
-      clock.currentTimeMillisUnsafe()
-    )
+    const rates = new Activity.Rates(settings.activityMillis, counted().circuits, clock.currentTimeMillisUnsafe())
     // What a reader who joins is told.
     let activity: Uint8Array | undefined
     const sample = Effect.sync(() => {
@@ -308,12 +305,12 @@ const choose = (
   return { chosen: [...own, ...troubled, ...closed].slice(0, limit), total }
 }
 
-const looker = (details: boolean, latencies: ControlActivity.Latencies) => {
+const looker = (details: boolean, latencies: Activity.Latencies) => {
   const messages = new WeakMap<Cause.Cause<unknown>, string>()
 
   const message = (cause: Cause.Cause<unknown>): string => {
     let text = messages.get(cause)
-    if (text === undefined) messages.set(cause, (text = CircuitChange.summary(cause)))
+    if (text === undefined) messages.set(cause, (text = Text.summary(cause)))
     return text
   }
 

@@ -9,6 +9,7 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as CircuitState from "../../circuit/CircuitState.ts"
+import * as Text from "../../core/internal/Text.ts"
 import * as Refusal from "../../core/Refusal.ts"
 
 /**
@@ -57,7 +58,7 @@ export class CircuitOpenError extends Data.TaggedError("CircuitOpenError")<Circu
     const since = at === null ? "" : ` since ${at}`
     const probes =
       state === "HalfOpen" ? ` and ${isTimed ? "waits before the next probe" : "its probes are taken"}` : ""
-    return `Circuit ${label(breaker, key)} ${at === null ? "is" : "has been"} ${names[state]}${why(by, reason, since + probes)}${isTimed ? ` (next call in ${retryAfterMillis} ms)` : ""}`
+    return `Circuit ${Text.label(breaker, key)} ${at === null ? "is" : "has been"} ${names[state]}${Text.why(by, reason, since + probes)}${isTimed ? ` (next call in ${retryAfterMillis} ms)` : ""}`
   }
 }
 
@@ -66,33 +67,6 @@ const names = { Open: "open", HalfOpen: "half-open", HeldOpen: "held open" }
 // Writes a time, and reads none. `DateTime` would add 1.2 KB to every breaker, and `toISOString` may throw.
 // eslint-disable-next-line no-restricted-globals
 const iso = (millis: number): string | null => new Date(millis).toJSON()
-
-/**
- * Returns who and why in text, and what stands between the two.
- */
-export const why = (by: string | undefined, reason: string | undefined, between = ""): string =>
-  `${by === undefined ? "" : ` by ${printable(by)}`}${between}${reason === undefined ? "" : `: ${printable(reason)}`}`
-
-/**
- * Returns how a circuit is named in text.
- */
-export const label = (breaker: string, key: string | undefined): string =>
-  printable(key === undefined ? `"${breaker}"` : `"${breaker}" (${key})`)
-
-/**
- * Returns a text in one line whose every character is seen. Others are written
- * as `\u` and four hexadecimal digits.
- *
- * **Details**
- *
- * Keys and reasons hold what others wrote: a line break in one must not make a
- * line of a log, nor a control character move what a terminal shows.
- */
-export const printable = (text: unknown): string =>
-  // Callers without types have keys that are no strings.
-  String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
-    character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-  )
 
 /**
  * Creates the error of a circuit without a stack.

@@ -1,20 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Redacted, Result } from "effect"
 import { inspect } from "node:util"
-import * as StoreConfig from "../../src/store/internal/StoreConfig.ts"
+import * as EnvVariables from "../../src/store/internal/EnvVariables.ts"
 
 type Env = { readonly [name: string]: string }
 
 const secret = "s3cr3t/+?#@:%"
 
-const read = (env: Env) => Effect.runSync(Effect.result(StoreConfig.config.parse(ConfigProvider.fromEnv({ env }))))
+const read = (env: Env) => Effect.runSync(Effect.result(EnvVariables.config.parse(ConfigProvider.fromEnv({ env }))))
 
-const where = (env: Env): StoreConfig.Where => {
+const where = (env: Env): EnvVariables.Where => {
   const result = read(env)
   return Result.isSuccess(result) ? result.success.where : assert.fail(result.failure.message)
 }
 
-const password = (where: StoreConfig.Where) =>
+const password = (where: EnvVariables.Where) =>
   where._tag === "None" || where.password === undefined ? undefined : Redacted.value(where.password)
 
 const certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
@@ -217,7 +217,7 @@ describe("refusals", () => {
 })
 
 it("is a configuration that has no default of its own", () => {
-  const config = Config.all({ store: StoreConfig.config, other: Config.String("OTHER") })
+  const config = Config.all({ store: EnvVariables.config, other: Config.String("OTHER") })
   const provider = ConfigProvider.fromEnv({ env: { DATABASE_URL: "nonsense", OTHER: "x" } })
   assert.isTrue(Result.isFailure(Effect.runSync(Effect.result(config.parse(provider)))))
 })
@@ -226,7 +226,7 @@ it("shows no password, whichever way it is printed", () => {
   for (const url of [`postgres://u:${encodeURIComponent(secret)}@h/d`, `redis://:${encodeURIComponent(secret)}@h`]) {
     const found = where({ RESILIENCE_DATABASE_URL: url })
     for (const text of [
-      StoreConfig.describe(found),
+      EnvVariables.describe(found),
       inspect(found, { depth: 9 }),
       JSON.stringify(found),
       String(found)
@@ -243,18 +243,18 @@ describe("describe", () => {
     ["rediss://[::1]", "Redis at [::1]:6379, database 0, TLS require"],
     ["none", "nowhere: circuits are each process's own"]
   ] as const) {
-    it(`says ${text}`, () => assert.strictEqual(StoreConfig.describe(where({ DATABASE_URL: url })), text))
+    it(`says ${text}`, () => assert.strictEqual(EnvVariables.describe(where({ DATABASE_URL: url })), text))
   }
 })
 
 describe("options of drivers", () => {
   const pg = (url: string, env: Env = {}) => {
     const found = where({ DATABASE_URL: url, ...env })
-    return found._tag === "Postgres" ? StoreConfig.pgOptions(found) : assert.fail(found._tag)
+    return found._tag === "Postgres" ? EnvVariables.pgOptions(found) : assert.fail(found._tag)
   }
   const redis = (url: string, env: Env = {}) => {
     const found = where({ DATABASE_URL: url, ...env })
-    return found._tag === "Redis" ? StoreConfig.redisOptions(found) : assert.fail(found._tag)
+    return found._tag === "Redis" ? EnvVariables.redisOptions(found) : assert.fail(found._tag)
   }
 
   it("say how PostgreSQL is encrypted", () => {

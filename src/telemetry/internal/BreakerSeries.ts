@@ -1,13 +1,14 @@
 /**
  * Series of breakers, from when each is registered until it leaves.
  */
-import type * as Breaker from "../../breaker/internal/Breaker.ts"
-import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
+import type * as Breaker from "../../breaker/internal/Breaker.ts"
+import * as CallObservers from "../../breaker/internal/CallObservers.ts"
+import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
-import * as CircuitObservers from "../../breaker/internal/CircuitObservers.ts"
 import type * as CircuitState from "../../circuit/CircuitState.ts"
-import { Histogram } from "./TelemetryHistogram.ts"
+import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import { Histogram } from "./Histogram.ts"
 import {
   circuitFrom,
   circuitKey,
@@ -19,12 +20,11 @@ import {
   stateNames,
   states,
   type Definition
-} from "./TelemetryMetrics.ts"
+} from "./Metrics.ts"
+import { ends, type Attributes, type End, type Series } from "./Series.ts"
+import { Shares } from "./Shared.ts"
+import * as Spans from "./Spans.ts"
 import type { Settings } from "./TelemetryOptions.ts"
-import { ends, type Attributes, type End, type Series } from "./TelemetrySeries.ts"
-import { Shares } from "./TelemetryShares.ts"
-import * as TelemetrySpans from "./TelemetrySpans.ts"
-import * as TripPolicy from "../../circuit/TripPolicy.ts"
 
 /**
  * Shows the breakers of a registry until the end: in series, and as events of
@@ -35,7 +35,7 @@ export const watch = (
   registry: CircuitBreakers.CircuitBreakers["Service"],
   { buckets, keys, latency, spans }: Settings
 ): End =>
-  CircuitObservers.follow(registry, (breaker) => {
+  CallObservers.follow(registry, (breaker) => {
     const most = keys.get(breaker.name)
     const take = (part: Shares<void>, place: unknown, begin: () => End): End =>
       part.take(breaker, place, () => ({ value: undefined, release: begin() })).release
@@ -44,9 +44,7 @@ export const watch = (
       ...(latency ? [take(timed, series, () => time(breaker, series, buckets))] : []),
       ...(most === undefined ? [] : [take(keyed, series, () => showKeys(breaker, series, most))]),
       // A span is that of the call, whichever registry of metrics there is.
-      ...(spans
-        ? [take(traced, "spans", () => CircuitObservers.observe(breaker, TelemetrySpans.ofBreaker(breaker), false))]
-        : [])
+      ...(spans ? [take(traced, "spans", () => CallObservers.observe(breaker, Spans.ofBreaker(breaker), false))] : [])
     ])
   })
 
@@ -57,7 +55,7 @@ const traced = /* @__PURE__ */ new Shares<void>()
 
 const count = (breaker: Breaker.Breaker, series: Series): End => {
   const totals = new Totals(breaker, series)
-  const unobserve = CircuitObservers.observe(breaker, totals, false)
+  const unobserve = CallObservers.observe(breaker, totals, false)
   breaker.listeners.add(totals.changed)
   return () => {
     breaker.listeners.delete(totals.changed)
@@ -79,11 +77,11 @@ type Tag = CircuitState.CircuitState["_tag"]
 // Counts of a circuit that only grow.
 const counts = {
   success: ({ successes }) => successes,
-  failure: ({ trouble }) => trouble?.failures ?? 0,
-  ignored: ({ trouble }) => trouble?.ignored ?? 0,
-  slow: ({ trouble }) => trouble?.slow ?? 0,
-  refused: ({ trouble }) => trouble?.refused ?? 0,
-  probes: ({ trouble }) => trouble?.probes ?? 0
+  failure: ({ tally }) => tally?.failures ?? 0,
+  ignored: ({ tally }) => tally?.ignored ?? 0,
+  slow: ({ tally }) => tally?.slow ?? 0,
+  refused: ({ tally }) => tally?.refused ?? 0,
+  probes: ({ tally }) => tally?.probes ?? 0
 } as const satisfies Readonly<Record<string, (circuit: Circuit.Circuit) => number>>
 
 type Count = keyof typeof counts
@@ -211,8 +209,8 @@ const time = (breaker: Breaker.Breaker, series: Series, buckets: ReadonlyArray<n
     const attributes = { [circuitName]: breaker.name, outcome: outcomeNames[tag] }
     return series.histogram(definitions.duration, attributes, durations[tag])
   })
-  const settled: Circuit.Observer["settled"] = (_circuit, outcome, millis) => durations[outcome].record(millis)
-  return ends([CircuitObservers.observe(breaker, { settled }, true), ...shown])
+  const settled: Circuit.CallObserver["settled"] = (_circuit, outcome, millis) => durations[outcome].record(millis)
+  return ends([CallObservers.observe(breaker, { settled }, true), ...shown])
 }
 
 // The first keys of a breaker, until their circuits are forgotten.
@@ -227,7 +225,7 @@ const showKeys = (breaker: Breaker.Breaker, series: Series, most: number): End =
     shown.delete(circuit)
   }
   breaker.circuits().forEach(made)
-  return ends([CircuitObservers.observe(breaker, { made, forgot }, false), () => ends([...shown.values()])()])
+  return ends([CallObservers.observe(breaker, { made, forgot }, false), () => ends([...shown.values()])()])
 }
 
 const showKey = (breaker: Breaker.Breaker, series: Series, circuit: Circuit.Circuit, key: string): End => {

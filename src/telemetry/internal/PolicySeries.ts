@@ -1,21 +1,21 @@
 /**
  * Counters of what retries, timeouts and fallbacks do.
  */
-import type * as Observer from "../../policies/internal/Observer.ts"
-import { definitions, type Definition } from "./TelemetryMetrics.ts"
-import { ends, type Attributes, type End, type Events, type Series } from "./TelemetrySeries.ts"
-import { Shares, type Share } from "./TelemetryShares.ts"
+import type * as PolicyObserver from "../../policies/internal/PolicyObserver.ts"
+import { definitions, type Definition } from "./Metrics.ts"
+import { ends, type Attributes, type End, type Events, type Series } from "./Series.ts"
+import { Shares, type Share } from "./Shared.ts"
 
 /**
  * Returns who counts what policies do, in series: the same one to all who ask.
  * `maxValues` is how many values of an attribute have a series.
  */
-export const counting = (series: Series, maxValues: number): Share<Observer.Observer> =>
+export const counting = (series: Series, maxValues: number): Share<PolicyObserver.PolicyObserver> =>
   shares.take(series, "policies", () => begin(series, maxValues))
 
-const shares = /* @__PURE__ */ new Shares<Observer.Observer>()
+const shares = /* @__PURE__ */ new Shares<PolicyObserver.PolicyObserver>()
 
-const begin = (series: Series, maxValues: number): Share<Observer.Observer> => {
+const begin = (series: Series, maxValues: number): Share<PolicyObserver.PolicyObserver> => {
   const began: Array<End> = []
   let isOver = false
   const events = (definition: Definition, attributes?: Attributes): Events => {

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitStoreLaws from "../../src/testing/CircuitStoreLaws.ts"
-import * as CircuitStoreShared from "../../src/store/CircuitStoreShared.ts"
+import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import { suite } from "../suites/CircuitStoreSuite.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
@@ -11,7 +11,7 @@ const openFleet = (clients: number, faults: Partial<MemoryTable.Faults>) =>
     const { takes } = state
     const stores = yield* Effect.all(
       Array.from({ length: clients }, () =>
-        CircuitStoreShared.make(table, { pollEvery: "1 second", spread: 0, log: false })
+        CircuitStoreTable.make(table, { pollEvery: "1 second", spread: 0, log: false })
       )
     )
     yield* TestClock.adjust(10 * takes)

@@ -4,7 +4,7 @@
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import { hasProperty } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import * as Rules from "../../core/Options.ts"
+import * as Rules from "../../core/internal/Rules.ts"
 
 /**
  * Tokens by the name of who has them.

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
-import * as ControlActivity from "../../src/control/internal/ControlActivity.ts"
+import * as Activity from "../../src/control/internal/Activity.ts"
 import { quick } from "../support/circuits.ts"
 
 const succeed = (breaker: CircuitBreaker.CircuitBreaker) => Effect.void.pipe(CircuitBreaker.protect(breaker))
@@ -15,7 +15,7 @@ describe("Rates", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("payments", { ...quick, log: false })
       yield* succeed(breaker)
-      const rates = new ControlActivity.Rates(5_000, breaker.circuits(), 1_000)
+      const rates = new Activity.Rates(5_000, breaker.circuits(), 1_000)
       assert.deepStrictEqual(rates.all(), { at: 1_000, everyMillis: 5_000, periods: 0, circuits: [] })
       yield* succeed(breaker)
       rates.sample(breaker.circuits(), true, 6_000)
@@ -44,7 +44,7 @@ describe("Rates", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("payments")
       const rates = (areAll: boolean) => {
-        const made = new ControlActivity.Rates(5_000, [], 0)
+        const made = new Activity.Rates(5_000, [], 0)
         made.sample(breaker.circuits(), areAll, 5_000)
         return made.all().circuits.map(({ successes }) => successes)
       }
@@ -57,7 +57,7 @@ describe("Rates", () => {
   it.effect("keep the last 60 periods", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("payments")
-      const rates = new ControlActivity.Rates(1, breaker.circuits(), 0)
+      const rates = new Activity.Rates(1, breaker.circuits(), 0)
       for (let i = 1; i <= 61; i++) {
         for (let n = 0; n < i; n++) yield* succeed(breaker)
         rates.sample(breaker.circuits(), true, i)
@@ -71,7 +71,7 @@ describe("Rates", () => {
   it.effect("a circuit of a key is named with its key, and forgotten when it goes", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("search")
-      const rates = new ControlActivity.Rates(1, [], 0)
+      const rates = new Activity.Rates(1, [], 0)
       yield* Effect.void.pipe(CircuitBreaker.protect(breaker, { key: "eu" }))
       rates.sample(breaker.circuits(), true, 1)
       assert.deepStrictEqual(rates.all().circuits, [
@@ -91,7 +91,7 @@ describe("Latencies", () => {
   it.effect("are the median and the 95th percentile of the latest 100 calls", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("payments")
-      const latencies = new ControlActivity.Latencies(yield* CircuitBreakers.CircuitBreakers)
+      const latencies = new Activity.Latencies(yield* CircuitBreakers.CircuitBreakers)
       yield* calls(breaker, [5])
       latencies.start()
       latencies.start()
@@ -114,7 +114,7 @@ describe("Latencies", () => {
   it.effect("leave out a call over which the clock was set back", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("payments")
-      const latencies = new ControlActivity.Latencies(yield* CircuitBreakers.CircuitBreakers)
+      const latencies = new Activity.Latencies(yield* CircuitBreakers.CircuitBreakers)
       latencies.start()
       yield* TestClock.setTime(10_000)
       yield* TestClock.setTime(4_000).pipe(CircuitBreaker.protect(breaker))

@@ -3,8 +3,8 @@
  */
 import type * as Clock from "effect/Clock"
 import type * as CircuitStore from "../../store/CircuitStore.ts"
-import { definitions } from "./TelemetryMetrics.ts"
-import { ends, now, type End, type Series } from "./TelemetrySeries.ts"
+import { definitions } from "./Metrics.ts"
+import { ends, now, type End, type Series } from "./Series.ts"
 
 /**
  * Shows what a store says of itself, until the end.

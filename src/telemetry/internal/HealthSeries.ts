@@ -4,11 +4,11 @@
 import * as Duration from "effect/Duration"
 import type * as Health from "../../health/Health.ts"
 import type * as HealthReport from "../../health/internal/HealthReport.ts"
-import { Histogram } from "./TelemetryHistogram.ts"
-import { definitions } from "./TelemetryMetrics.ts"
+import { Histogram } from "./Histogram.ts"
+import { definitions } from "./Metrics.ts"
+import { ends, now, type End, type Series } from "./Series.ts"
+import { Shares } from "./Shared.ts"
 import type { Settings } from "./TelemetryOptions.ts"
-import { ends, now, type End, type Series } from "./TelemetrySeries.ts"
-import { Shares } from "./TelemetryShares.ts"
 
 /**
  * Shows the checks of a service in series, once for all who ask, until the end.

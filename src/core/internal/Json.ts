@@ -1,0 +1,96 @@
+/**
+ * Copies of values that JSON can hold.
+ */
+import type * as Schema from "effect/Schema"
+
+const maxDepth = 32
+const maxNodes = 10_000
+
+/**
+ * Returns a copy of a value that JSON can hold, and never throws.
+ *
+ * **Details**
+ *
+ * - `toJSON` is called where there is one, so dates become ISO strings and
+ *   `Redacted` values stay hidden.
+ * - A bigint becomes its digits, `NaN` and the infinities their names, an error
+ *   its name and message.
+ * - A reference to an enclosing object becomes `"[circular]"`, a property that
+ *   throws `"[unreadable]"`, and what is nested deeper than 32 levels or comes
+ *   after 10 000 values `"[truncated]"`.
+ * - Properties that are `undefined`, functions or symbols are left out.
+ */
+export const jsonSafe = (value: unknown): Schema.Json => {
+  const enclosing = new Set<object>()
+  let nodes = 0
+
+  const copy = (value: unknown, key: string): Schema.Json | undefined => {
+    switch (typeof value) {
+      case "string":
+      case "boolean":
+        return value
+      case "number":
+        return Number.isFinite(value) ? value : String(value)
+      case "bigint":
+        return String(value)
+      case "object":
+        return value === null ? null : copyObject(value, key)
+      default:
+        return undefined
+    }
+  }
+
+  const copyObject = (value: object, key: string): Schema.Json | undefined => {
+    if (enclosing.has(value)) return "[circular]"
+    if (enclosing.size >= maxDepth) return "[truncated]"
+    enclosing.add(value)
+    try {
+      if ("toJSON" in value && typeof value.toJSON === "function") {
+        const json: unknown = Reflect.apply(value.toJSON, value, [key])
+        if (json !== value) return copy(json, key)
+      }
+      if (value instanceof Error) return { name: value.name, message: value.message }
+      return Array.isArray(value) ? copyArray(value) : copyRecord(value)
+    } catch {
+      return "[unreadable]"
+    } finally {
+      enclosing.delete(value)
+    }
+  }
+
+  const copyArray = (values: ReadonlyArray<unknown>): Schema.Json => {
+    const out: Array<Schema.Json> = []
+    for (let i = 0; i < values.length; i++) {
+      if (++nodes > maxNodes) {
+        out.push("[truncated]")
+        break
+      }
+      out.push(read(values, i) ?? null)
+    }
+    return out
+  }
+
+  const copyRecord = (record: object): Schema.Json => {
+    const out: Array<[string, Schema.Json]> = []
+    for (const key of Object.keys(record)) {
+      if (++nodes > maxNodes) {
+        out.push(["[truncated]", true])
+        break
+      }
+      const member = read(record, key)
+      if (member !== undefined) out.push([key, member])
+    }
+    // Unlike an assignment, this keeps a key such as "__proto__" a plain key.
+    return Object.fromEntries(out)
+  }
+
+  const read = (from: object, key: string | number): Schema.Json | undefined => {
+    try {
+      return copy(Reflect.get(from, key), String(key))
+    } catch {
+      return "[unreadable]"
+    }
+  }
+
+  return copy(value, "") ?? null
+}

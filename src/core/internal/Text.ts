@@ -1,0 +1,57 @@
+/**
+ * Texts for people, in one line each: names of circuits, who and why, causes.
+ */
+import * as Cause from "effect/Cause"
+
+/**
+ * Returns who and why in text, and what stands between the two.
+ */
+export const why = (by: string | undefined, reason: string | undefined, between = ""): string =>
+  `${by === undefined ? "" : ` by ${printable(by)}`}${between}${reason === undefined ? "" : `: ${printable(reason)}`}`
+
+/**
+ * Returns how a circuit is named in text.
+ */
+export const label = (breaker: string, key: string | undefined): string =>
+  printable(key === undefined ? `"${breaker}"` : `"${breaker}" (${key})`)
+
+/**
+ * Returns a text in one line whose every character is seen. Others are written
+ * as `\u` and four hexadecimal digits.
+ *
+ * **Details**
+ *
+ * Keys and reasons hold what others wrote: a line break in one must not make a
+ * line of a log, nor a control character move what a terminal shows.
+ */
+export const printable = (text: unknown): string =>
+  // Callers without types have keys that are no strings.
+  String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  )
+
+/**
+ * Returns a reason with one line about its cause, if there is one.
+ */
+export const because = (reason: string, link: string, cause: Cause.Cause<unknown>): string =>
+  cause.reasons.length === 0 ? reason : `${reason}, ${link} ${summary(cause)}`
+
+/**
+ * Returns one line about a cause, of up to 200 characters. Errors of any type
+ * come here, and reading one may throw: it does not.
+ */
+export const summary = (cause: Cause.Cause<unknown>): string => {
+  try {
+    const error = Cause.squash(cause)
+    const text =
+      error instanceof Error
+        ? // Many errors have no message, and a `toString` of their own may say more than a line.
+          Error.prototype.toString.call(error)
+        : typeof error === "string"
+          ? error
+          : JSON.stringify(error)
+    return text.length > 200 ? `${text.slice(0, 199)}…` : text
+  } catch {
+    return "an error that cannot be shown"
+  }
+}
