@@ -194,16 +194,10 @@ const routes: ReadonlyArray<readonly [path: string, kind: Health.Kind | undefine
   ["healthz", undefined]
 ]
 
-// Segments that clients, proxies and the router take as they are.
-const prefixRule = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*$/
-
 type Details = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<boolean>
 
 const resolve = (options: Options): { readonly details: Details; readonly prefix: string } => {
-  const prefix = options.prefix ?? defaults.prefix
-  if (typeof prefix !== "string" || !prefixRule.test(prefix)) {
-    Rules.reject("HealthRoutes", "prefix", prefix, `a path of plain segments such as "/internal", or ""`)
-  }
+  const prefix = Rules.path("HealthRoutes", "prefix", options.prefix ?? defaults.prefix, "empty")
   const details = options.details ?? defaults.details
   if (typeof details !== "boolean" && typeof details !== "function") {
     Rules.reject("HealthRoutes", "details", details, "a boolean or a function")

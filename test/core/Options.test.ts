@@ -143,6 +143,44 @@ describe("name", () => {
   }
 })
 
+describe("path", () => {
+  for (const value of ["/a", "/a/b", "/.well-known/x", "/..a", "/a-b/c_d~e/v1.2"]) {
+    it(`takes ${value}`, () => assert.strictEqual(Rules.path("M", "f", value), value))
+  }
+
+  for (const value of [
+    "",
+    "/",
+    "a",
+    "/a/",
+    "//a",
+    "/.",
+    "/..",
+    "/a/../b",
+    "/./a",
+    "/a b",
+    "/:id",
+    "/a*",
+    "/a%2fb",
+    1
+  ]) {
+    it(`refuses ${JSON.stringify(value)}`, () =>
+      assert.deepStrictEqual(
+        invalid(() => Rules.path("M", "f", wrong(value))),
+        { module: "M", field: "f", value, rule: 'a path of plain segments such as "/internal"' }
+      ))
+  }
+
+  it("may be empty where that is allowed", () => {
+    assert.strictEqual(Rules.path<string>("M", "f", "", "empty"), "")
+    assert.strictEqual(Rules.path("M", "f", "/a", "empty"), "/a")
+    assert.strictEqual(
+      invalid(() => Rules.path("M", "f", "/", "empty")).rule,
+      'a path of plain segments such as "/internal", or ""'
+    )
+  })
+})
+
 describe("millis", () => {
   const good: ReadonlyArray<readonly [Duration.Input, number]> = [
     ["2 seconds", 2000],

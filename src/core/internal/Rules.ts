@@ -91,6 +91,25 @@ export const boolean = (module: string, field: string, value: boolean): boolean 
   typeof value === "boolean" ? value : reject(module, field, value, "true or false")
 
 /**
+ * Returns `value` if it is a path such as `"/internal/v1"`, made of segments that
+ * clients, proxies and routers take as they are, and throws otherwise.
+ *
+ * **Details**
+ *
+ * `min` is `"segment"` (the default) for at least one segment, or `"empty"` to
+ * allow `""` too.
+ */
+export const path = <P extends string>(
+  module: string,
+  field: string,
+  value: P,
+  min: "segment" | "empty" = "segment"
+): P =>
+  typeof value === "string" && (value === "" ? min === "empty" : /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/.test(value))
+    ? value
+    : reject(module, field, value, `a path of plain segments such as "/internal"${min === "empty" ? ', or ""' : ""}`)
+
+/**
  * Returns the milliseconds of a duration, and throws if it cannot be parsed,
  * is infinite or is below the minimum.
  *
