@@ -1,5 +1,5 @@
 /**
- * Writes docs/cli.md from the help of the CLI, or checks with `--check` that it
+ * Writes docs/operations/cli.md from the help of the CLI, or checks with `--check` that it
  * is up to date.
  */
 import { NodeServices } from "@effect/platform-node"
@@ -17,7 +17,7 @@ import * as Settings from "../src/cli/Settings.ts"
 import * as Store from "../src/cli/Store.ts"
 
 const root = resolve(import.meta.dirname, "..")
-const file = join(root, "docs/cli.md")
+const file = join(root, "docs/operations/cli.md")
 
 const never = Layer.succeed(Store.Store, {
   open: () => Effect.never,
@@ -215,7 +215,7 @@ if (process.argv.includes("--check")) {
     // It was never written.
   }
   if (current !== formatted) {
-    console.error("docs/cli.md is not what the CLI says: run node scripts/cli-docs.ts")
+    console.error("docs/operations/cli.md is not what the CLI says: run node scripts/cli-docs.ts")
     process.exit(1)
   }
 } else {

@@ -2,7 +2,7 @@
  * Type-checks and runs every TypeScript block of the Markdown files and of the
  * doc comments in src, and checks the links between the Markdown files.
  *
- * Run by `npm run docs:check`; `npm run docs:check -- docs/retry.md src/policies/Retry.ts`
+ * Run by `npm run docs:check`; `npm run docs:check -- docs/policies/retry.md src/policies/Retry.ts`
  * looks at these files only.
  */
 import { execFile, fork } from "node:child_process"

@@ -53,8 +53,8 @@ describe("ops", () => {
     }
   })
 
-  it("docs/observability.md lists the alerts that there are", () => {
-    const docs = readFileSync(join(ops, "../docs/observability.md"), "utf8")
+  it("docs/operations/observability.md lists the alerts that there are", () => {
+    const docs = readFileSync(join(ops, "../docs/operations/observability.md"), "utf8")
     const listed = docs.slice(docs.indexOf("| Alert")).match(/(?<=^\| `)\w+(?=`)/gm)
     assert.deepStrictEqual(listed, alerts.match(/(?<=alert: )\w+/g))
   })

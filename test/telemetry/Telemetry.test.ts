@@ -926,9 +926,9 @@ describe("Telemetry: names and options", () => {
     }).pipe(observed())
   })
 
-  /** Cells of the rows of docs/observability.md that begin with a name in code. */
+  /** Cells of the rows of docs/operations/observability.md that begin with a name in code. */
   const documented = (columns: number): ReadonlyArray<ReadonlyArray<string>> =>
-    readFileSync(join(import.meta.dirname, "../../docs/observability.md"), "utf8")
+    readFileSync(join(import.meta.dirname, "../../docs/operations/observability.md"), "utf8")
       .split("\n")
       .filter((line) => line.startsWith("| `"))
       .map((line) => line.split("|").map((cell) => cell.trim()))
@@ -937,7 +937,7 @@ describe("Telemetry: names and options", () => {
 
   const codes = (cell = "") => Array.from(cell.matchAll(/`([^`]+)`/g), ([, code]) => code)
 
-  it("the tables of metrics in docs/observability.md are those of the code", () => {
+  it("the tables of metrics in docs/operations/observability.md are those of the code", () => {
     assert.deepStrictEqual(
       documented(6),
       Telemetry.metrics.map(({ attributes, description, name, type, unit }) => [
@@ -1000,7 +1000,7 @@ describe("Telemetry: names and options", () => {
     })
   )
 
-  it.effect("the events and attributes of spans in docs/observability.md are those that are written", () =>
+  it.effect("the events and attributes of spans in docs/operations/observability.md are those that are written", () =>
     Effect.gen(function* () {
       const { attributes, events = [] } = (yield* everything).span
       const written = new Map<string, Set<string>>()
