@@ -94,12 +94,20 @@ const docComment = {
       declaration.type === "VariableDeclaration"
         ? declaration.declarations.map((each) => sourceCode.getText(each.id).split(":")[0]).join(", ")
         : (declaration.id?.name ?? "default")
+    // What only the package itself reads has a comment where there is something to say.
+    const isInternal = /[\\/]internal[\\/]|[\\/]src[\\/]cli[\\/]/.test(context.filename)
+    const exported = sourceCode.ast.body.filter((node) => node.type === "ExportNamedDeclaration" && node.declaration)
+    /** Whether another export of this name, such as the schema of a type, has the comment. */
+    const isPaired = (node, name) =>
+      exported.some((other) => other !== node && nameOf(other.declaration) === name && docOf(other) !== undefined)
     const documented = new Set()
     const check = (node, name) => {
       const doc = docOf(node)
       if (doc === undefined) {
         // Overloads share the comment of the first.
-        if (!documented.has(name)) context.report({ node, messageId: "missing", data: { name } })
+        if (!isInternal && !documented.has(name) && !isPaired(node, name)) {
+          context.report({ node, messageId: "missing", data: { name } })
+        }
         return
       }
       documented.add(name)

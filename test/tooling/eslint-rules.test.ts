@@ -3,7 +3,7 @@ import { Linter } from "eslint"
 import tseslint from "typescript-eslint"
 import local from "../../scripts/eslint-rules.js"
 
-const lint = (rule: string, code: string): ReadonlyArray<number> =>
+const lint = (rule: string, code: string, file = "a.ts"): ReadonlyArray<number> =>
   new Linter()
     .verify(
       code,
@@ -15,7 +15,7 @@ const lint = (rule: string, code: string): ReadonlyArray<number> =>
           rules: { [`local/${rule}`]: "error" }
         }
       ],
-      "a.ts"
+      file
     )
     .map((message) => {
       assert.isUndefined(message.fatal, message.message)
@@ -37,6 +37,18 @@ describe("doc-comment", () => {
   it("asks for the comment of each kind of export", () => {
     const code = `/** Module. */\nimport "x"\nexport const a = 1\nexport interface B {}\nexport type C = 1\nexport class D {}\nexport function e() {}\nconst f = 1\nexport { f }\n`
     assert.deepStrictEqual(lint("doc-comment", code), [3, 4, 5, 6, 7, 9])
+  })
+
+  it("takes one comment for a schema and its type", () => {
+    const code = `/** Module. */\nimport "x"\n/** State. */\nexport const A = 1\nexport interface A extends B {}\nexport const C = 1\nexport type C = 1\n`
+    assert.deepStrictEqual(lint("doc-comment", code), [6, 7])
+  })
+
+  it("asks in internal modules for the module's comment alone", () => {
+    const code = `/** Module. */\nimport "x"\nexport const a = 1\n`
+    assert.deepStrictEqual(lint("doc-comment", code, "src/store/internal/A.ts"), [])
+    assert.deepStrictEqual(lint("doc-comment", code, "src/store/A.ts"), [3])
+    assert.deepStrictEqual(lint("doc-comment", `import "x"\n`, "src/store/internal/A.ts"), [1])
   })
 
   it("asks for words in it", () => {

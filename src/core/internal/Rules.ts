@@ -110,6 +110,12 @@ export const path = <P extends string>(
     : reject(module, field, value, `a path of plain segments such as "/internal"${min === "empty" ? ', or ""' : ""}`)
 
 /**
+ * Returns `value` if it is a function, and throws otherwise.
+ */
+export const fn = <F>(module: string, field: string, value: F, rule = "a function"): F =>
+  typeof value === "function" ? value : reject(module, field, value, rule)
+
+/**
  * Returns the milliseconds of a duration, and throws if it cannot be parsed,
  * is infinite or is below the minimum.
  *
