@@ -58,6 +58,7 @@ import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type { AnyEffect } from "../core/internal/Combinator.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as Outcome from "../core/Outcome.ts"
 import * as CircuitStore from "../store/CircuitStore.ts"
@@ -303,8 +304,6 @@ interface OrElse<A, E, R> {
 
 // Options of which none looks at the effect: it may be a union, whose errors cannot be inferred.
 type Unclassified = KeyOptions & { readonly [Option in keyof Outcome.Options]?: undefined }
-
-type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
 type AnyProtectOptions = ProtectOptions<unknown, unknown> & {
   readonly orElse?: ((refused: CircuitOpenError) => AnyEffect) | undefined

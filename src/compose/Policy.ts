@@ -52,6 +52,7 @@ import { hasProperty, isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
+import type { AnyEffect } from "../core/internal/Combinator.ts"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as Backoff from "../policies/Backoff.ts"
@@ -118,8 +119,6 @@ export type Uncaught<E, Catches> = [Catches] extends [never]
   : true extends Catches
     ? never
     : Exclude<E, { readonly _tag: Catches }>
-
-type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 
 interface Part {
   readonly kind: Kind

@@ -27,7 +27,10 @@ import * as Duration from "effect/Duration"
 import type * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
 import * as Rules from "./internal/Rules.ts"
+import * as Tags from "./internal/Tags.ts"
 import * as Refusal from "./Refusal.ts"
+
+const module = "Outcome"
 
 /**
  * Outcome of a call that shows the dependency works.
@@ -182,11 +185,7 @@ const propertyOf = (error: unknown): unknown => {
 /**
  * Creates a predicate from a choice of errors.
  */
-export const matcher = <E>(match: ErrorMatch<E>): ((error: E) => boolean) => {
-  if (typeof match === "function") return match
-  const tags: ReadonlyArray<unknown> = typeof match === "string" ? [match] : match
-  return (error) => hasProperty(error, "_tag") && tags.includes(error._tag)
-}
+export const matcher: <E>(match: ErrorMatch<E>) => (error: E) => boolean = Tags.matcher
 
 const always = () => true
 
@@ -223,22 +222,15 @@ export const classifier = <A = unknown, E = unknown>(options: Options<A, E>): Cl
   const { classify: custom, failureIf, ignore, retryAfter } = options
   const others = Object.entries({ failureIf, ignore, retryAfter }).filter(([, option]) => option !== undefined)
   if (custom !== undefined) {
-    if (typeof custom !== "function") Rules.reject("Outcome", "classify", custom, "a function")
-    for (const [field, option] of others) Rules.reject("Outcome", field, option, "absent where classify is given")
+    if (typeof custom !== "function") Rules.reject(module, "classify", custom, "a function")
+    for (const [field, option] of others) Rules.reject(module, field, option, "absent where classify is given")
     return custom
   }
   if (others.length === 0) return classify
-  const isFailure = failureIf === undefined ? always : checked("failureIf", failureIf)
-  const isIgnored = ignore === undefined ? never : checked("ignore", ignore)
+  const isFailure = failureIf === undefined ? always : Tags.matcher(Tags.check(module, "failureIf", failureIf))
+  const isIgnored = ignore === undefined ? never : Tags.matcher(Tags.check(module, "ignore", ignore))
   if (retryAfter !== undefined && typeof retryAfter !== "function") {
-    Rules.reject("Outcome", "retryAfter", retryAfter, "a function")
+    Rules.reject(module, "retryAfter", retryAfter, "a function")
   }
   return classifyWith((error) => !isIgnored(error) && isFailure(error), retryAfter)
 }
-
-const checked = <E>(field: string, match: ErrorMatch<E>): ((error: E) => boolean) =>
-  typeof match === "function" || isTag(match) || (Array.isArray(match) && match.length > 0 && match.every(isTag))
-    ? matcher(match)
-    : Rules.reject("Outcome", field, match, "a predicate, a tag or a list of tags, none of them empty")
-
-const isTag = (u: unknown): boolean => typeof u === "string" && u !== ""

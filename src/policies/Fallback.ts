@@ -48,11 +48,15 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
-import { hasProperty, type Refinement } from "effect/Predicate"
+import type { Refinement } from "effect/Predicate"
 import type { ExcludeTag, ExtractTag, Tags } from "effect/Types"
 import * as Combinator from "../core/internal/Combinator.ts"
+import type { AnyEffect } from "../core/internal/Combinator.ts"
 import * as Rules from "../core/internal/Rules.ts"
+import * as ErrorTags from "../core/internal/Tags.ts"
 import * as PolicyObserver from "./internal/PolicyObserver.ts"
+
+const module = "Fallback"
 
 /**
  * Name of the span attribute that holds the source that served.
@@ -250,10 +254,10 @@ export class FallbackExhaustedError<out E> extends Data.TaggedError("FallbackExh
 export const resolve = (options: Options | IfOptions<unknown> | DefectOptions = {}): Settings => {
   const settings = {
     if: choice(options.if),
-    defects: Rules.boolean("Fallback", "defects", options.defects ?? defaults.defects),
-    source: Rules.name("Fallback", "source", options.source ?? defaults.source)
+    defects: Rules.boolean(module, "defects", options.defects ?? defaults.defects),
+    source: Rules.name(module, "source", options.source ?? defaults.source)
   }
-  if (settings.defects && settings.if !== "all") Rules.reject("Fallback", "if", options.if, "absent beside `defects`")
+  if (settings.defects && settings.if !== "all") Rules.reject(module, "if", options.if, "absent beside `defects`")
   return settings
 }
 
@@ -269,24 +273,24 @@ export const resolveChain = (
   const hasDefault = options.default !== undefined
   if (hasDefault) checkFunction("default", options.default)
   if (options.onFallback !== undefined) checkFunction("onFallback", options.onFallback)
-  if (!Array.isArray(sources)) Rules.reject("Fallback", "sources", sources, "an array of sources")
+  if (!Array.isArray(sources)) Rules.reject(module, "sources", sources, "an array of sources")
   if (sources.length === 0 && !hasDefault) {
-    Rules.reject("Fallback", "sources", sources, "at least one source, or there must be a default")
+    Rules.reject(module, "sources", sources, "at least one source, or there must be a default")
   }
   const names = first === undefined ? [] : [first]
   for (const [i, { effect, name }] of sources.entries()) {
-    Rules.name("Fallback", `sources.${i}.name`, name)
+    Rules.name(module, `sources.${i}.name`, name)
     if (names.includes(name) || (hasDefault && name === defaultName)) {
-      Rules.reject("Fallback", `sources.${i}.name`, name, "a name that nothing else in the chain has")
+      Rules.reject(module, `sources.${i}.name`, name, "a name that nothing else in the chain has")
     }
-    if (!Effect.isEffect(effect)) Rules.reject("Fallback", `sources.${i}.effect`, effect, "an Effect")
+    if (!Effect.isEffect(effect)) Rules.reject(module, `sources.${i}.effect`, effect, "an Effect")
     names.push(name)
   }
   return {
     sources: names,
     default: hasDefault,
     if: choice(options.if),
-    defects: Rules.boolean("Fallback", "defects", options.defects ?? defaults.defects)
+    defects: Rules.boolean(module, "defects", options.defects ?? defaults.defects)
   }
 }
 
@@ -407,7 +411,7 @@ export const source = <A, E, R>(
   name: string,
   effect: Effect.Effect<A, E, R> | LazyArg<Effect.Effect<A, E, R>>
 ): Source<A, E, R> => {
-  Rules.name("Fallback", "name", name)
+  Rules.name(module, "name", name)
   if (!Effect.isEffect(effect)) checkFunction("effect", effect, "an Effect or a function that returns one")
   return { name, effect: Effect.isEffect(effect) ? effect : Effect.suspend(effect) }
 }
@@ -541,16 +545,14 @@ export const chainTo: {
     options?: ChainOptions<E | Failure<S>, I, R2> & FirstOptions
   ): Effect.Effect<A | Value<S>, Left<E | Failure<S>, I> | FallbackExhaustedError<E | Failure<S>>, R | Services<S> | R2>
 } = /* @__PURE__ */ Combinator.make((sources: Sources, options: AnyChainOptions & FirstOptions = {}) => {
-  const name = Rules.name("Fallback", "name", options.name ?? defaults.name)
+  const name = Rules.name(module, "name", options.name ?? defaults.name)
   const settings = resolveChain(sources, options, name)
   return (self: AnyEffect) => inOrder([{ name, effect: self }, ...sources], settings, options, false)
 })
 
-type AnyEffect = Effect.Effect<unknown, unknown, unknown>
-
 type AnyOptions = Options | IfOptions<Accept> | DefectOptions
 
-type Accept = string | ReadonlyArray<string> | ((error: unknown) => boolean)
+type Accept = ErrorTags.Match<unknown>
 
 interface AnyChainOptions {
   readonly if?: Accept | undefined
@@ -648,19 +650,12 @@ const picker = (given: Accept | undefined, defects: boolean): Pick => {
   if (defects && given === undefined) {
     return (cause) => (Cause.hasInterruptsOnly(cause) ? undefined : { failure: cause })
   }
-  const accepts = accepter(given)
+  const accepts = given === undefined ? () => true : ErrorTags.matcher(given)
   return (cause) => {
     if (Cause.hasDies(cause)) return defects ? { failure: cause } : undefined
     const fail = cause.reasons.find(Cause.isFailReason)
     return fail !== undefined && accepts(fail.error) ? { failure: fail.error } : undefined
   }
-}
-
-const accepter = (given: Accept | undefined): ((error: unknown) => boolean) => {
-  if (given === undefined) return () => true
-  if (typeof given === "function") return given
-  const tags: ReadonlyArray<unknown> = typeof given === "string" ? [given] : given
-  return (error) => hasProperty(error, "_tag") && tags.includes(error._tag)
 }
 
 /**
@@ -708,13 +703,11 @@ const text = (cause: Cause.Cause<unknown>): string =>
 
 const choice = (given: unknown): Choice => {
   if (given === undefined) return "all"
-  if (typeof given === "function") return "predicate"
-  if (typeof given === "string") return [Rules.name("Fallback", "if", given)]
-  return Array.isArray(given) && given.length > 0
-    ? given.map((tag: string, i) => Rules.name("Fallback", `if.${i}`, tag))
-    : Rules.reject("Fallback", "if", given, "a tag, a list of at least one tag or a function")
+  // The check takes any value.
+  const accepts = ErrorTags.check(module, "if", given as Accept)
+  return typeof accepts === "function" ? "predicate" : accepts
 }
 
 const checkFunction = (field: string, f: unknown, rule = "a function"): void => {
-  if (typeof f !== "function") Rules.reject("Fallback", field, f, rule)
+  if (typeof f !== "function") Rules.reject(module, field, f, rule)
 }

@@ -64,12 +64,16 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Combinator from "../core/internal/Combinator.ts"
+import type { AnyEffect } from "../core/internal/Combinator.ts"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
+import * as ErrorTags from "../core/internal/Tags.ts"
 import * as Outcome from "../core/Outcome.ts"
 import * as Refusal from "../core/Refusal.ts"
 import * as Backoff from "./Backoff.ts"
 import * as PolicyObserver from "./internal/PolicyObserver.ts"
+
+const module = "Retry"
 
 /**
  * Tags of the errors in `E`, or any string where `E` is unknown.
@@ -200,7 +204,10 @@ export const defaults = {
  *
  * A tag that is written into `while` itself has to be one of the error.
  */
-export const tags = (...tags: ReadonlyArray<string>): Tags => ({ _tag: "Tags", tags: checkTags(tags) })
+export const tags = (...tags: ReadonlyArray<string>): Tags => ({
+  _tag: "Tags",
+  tags: ErrorTags.checkList(module, "while", tags)
+})
 
 /**
  * Retries typed failures of an effect, and fails with the last one where it
@@ -432,7 +439,6 @@ export const Config: Schema.Codec<ConfigOptions, ConfigJson> = /* @__PURE__ */ (
     (options) => resolve(options)
   ))()
 
-type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 type AnyOptions = Shared<unknown, unknown, unknown, unknown, unknown> & {
   readonly until?: ((value: unknown) => boolean) | undefined
 }
@@ -463,50 +469,36 @@ function resolve(given: unknown, kind: Kind = "retry"): Plan {
     retryRefusals = defaults.retryRefusals
   } = options
   const maxElapsed =
-    options.maxElapsed === undefined
-      ? Number.POSITIVE_INFINITY
-      : Rules.millis("Retry", "maxElapsed", options.maxElapsed)
+    options.maxElapsed === undefined ? Number.POSITIVE_INFINITY : Rules.millis(module, "maxElapsed", options.maxElapsed)
   if (maxAttempts !== Number.POSITIVE_INFINITY) {
-    Rules.count("Retry", "maxAttempts", maxAttempts)
+    Rules.count(module, "maxAttempts", maxAttempts)
   } else if (maxElapsed === Number.POSITIVE_INFINITY) {
-    Rules.reject("Retry", "maxAttempts", maxAttempts, "an integer >= 1, or Infinity together with maxElapsed")
+    Rules.reject(module, "maxAttempts", maxAttempts, "an integer >= 1, or Infinity together with maxElapsed")
   }
-  if (!Schedule.isSchedule(backoff)) Rules.reject("Retry", "backoff", backoff, "a Schedule")
-  Rules.boolean("Retry", "retryRefusals", retryRefusals)
-  const tags = tagsOf(options.while)
+  if (!Schedule.isSchedule(backoff)) Rules.reject(module, "backoff", backoff, "a Schedule")
+  Rules.boolean(module, "retryRefusals", retryRefusals)
+  const matches = options.while === undefined ? undefined : checkWhile(options.while)
   return {
     maxAttempts,
     backoff,
     maxElapsed,
-    tags,
-    while: typeof options.while === "function" ? options.while : tags && hasTag(tags),
+    tags: typeof matches === "function" ? undefined : matches,
+    while: matches && ErrorTags.matcher(matches),
     retryRefusals,
-    maxRetryAfter: Rules.millis("Retry", "maxRetryAfter", maxRetryAfter),
+    maxRetryAfter: Rules.millis(module, "maxRetryAfter", maxRetryAfter),
     retryAfter: options.retryAfter === undefined ? undefined : functionOf("retryAfter", options.retryAfter),
     onRetry: options.onRetry === undefined ? undefined : functionOf("onRetry", options.onRetry),
     until: kind === "retryUntil" ? functionOf("until", options.until) : undefined
   }
 }
 
-const tagsOf = (given: AnyOptions["while"]): ReadonlyArray<string> | undefined =>
-  given === undefined || typeof given === "function"
-    ? undefined
-    : typeof given === "string"
-      ? [Rules.name("Retry", "while", given)]
-      : checkTags(hasProperty(given, "tags") ? given.tags : given)
-
-const checkTags = (tags: ReadonlyArray<string>): ReadonlyArray<string> =>
-  Array.isArray(tags) && tags.length > 0
-    ? tags.map((tag: string, i) => Rules.name("Retry", `while.${i}`, tag))
-    : Rules.reject("Retry", "while", tags, "a predicate, a tag or a list of at least one tag")
-
-const hasTag =
-  (tags: ReadonlyArray<string>) =>
-  (error: unknown): boolean =>
-    hasProperty(error, "_tag") && tags.some((tag) => tag === error._tag)
+const checkWhile = (given: NonNullable<AnyOptions["while"]>): ErrorTags.Checked<unknown> =>
+  typeof given !== "function" && hasProperty(given, "tags")
+    ? ErrorTags.checkList(module, "while", given.tags)
+    : ErrorTags.check(module, "while", given)
 
 const functionOf = <F>(field: string, f: F): F =>
-  typeof f === "function" ? f : Rules.reject("Retry", field, f, "a function")
+  typeof f === "function" ? f : Rules.reject(module, field, f, "a function")
 
 type Kind = "retry" | "retryOrExhausted" | "retryUntil"
 

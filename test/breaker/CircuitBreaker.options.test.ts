@@ -10,7 +10,8 @@ import { invalid } from "../support/circuits.ts"
 const count = "an integer >= 1"
 const ratio = "a ratio in (0, 1]"
 const duration = "a finite duration > 0"
-const tags = "a predicate, a tag or a list of tags, none of them empty"
+const tags = "a predicate, a tag or a list of at least one tag"
+const name = "a non-empty string"
 
 const notCounts: ReadonlyArray<unknown> = [0, -1, 1.5, Number.NaN, Infinity, -Infinity, "1", true, 2 ** 53, []]
 const notRatios: ReadonlyArray<unknown> = [0, -0.1, 1.1, Number.NaN, Infinity, "0.5", null, true]
@@ -85,17 +86,21 @@ const fields: ReadonlyArray<Field> = [
   {
     field: "failureIf",
     rule: tags,
-    values: ["", [], ["A", ""], 1, {}],
+    values: [[], 1, {}],
     options: (failureIf) => ({ failureIf }),
     module: "Outcome"
   },
+  { field: "failureIf", rule: name, values: [""], options: (failureIf) => ({ failureIf }), module: "Outcome" },
+  { field: "failureIf.1", rule: name, values: [""], options: (tag) => ({ failureIf: ["A", tag] }), module: "Outcome" },
   {
     field: "ignore",
     rule: tags,
-    values: ["", [], ["A", ""], 1, {}],
+    values: [[], 1, {}],
     options: (ignore) => ({ ignore }),
     module: "Outcome"
   },
+  { field: "ignore", rule: name, values: [""], options: (ignore) => ({ ignore }), module: "Outcome" },
+  { field: "ignore.1", rule: name, values: [""], options: (tag) => ({ ignore: ["A", tag] }), module: "Outcome" },
   {
     field: "classify",
     rule: "a function",
@@ -509,7 +514,7 @@ describe("Config", () => {
       `TripPolicy: type must be one of consecutive, failures, rate, slowCalls, any, got "nope"\n  at ["trip"]["type"]`
     ],
     [{ failureIf: [] }, `Outcome: failureIf must be ${tags}, got []\n  at ["failureIf"]`],
-    [{ ignore: "" }, `Outcome: ignore must be ${tags}, got ""\n  at ["ignore"]`],
+    [{ ignore: "" }, `Outcome: ignore must be ${name}, got ""\n  at ["ignore"]`],
     [{ ignore: 1 }, `Expected string | array\n  at ["ignore"]`],
     [{ dryRun: "yes" }, `Expected boolean\n  at ["dryRun"]`],
     [{ log: 1 }, `Expected boolean\n  at ["log"]`],

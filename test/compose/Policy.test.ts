@@ -899,7 +899,7 @@ describe("bad options", () => {
       { breaker: { source: breaker, ignore: [] } },
       "breaker.ignore",
       [],
-      "a predicate, a tag or a list of tags, none of them empty"
+      "a predicate, a tag or a list of at least one tag"
     ],
     [
       { breaker: { source: breaker, classify: orElse, failureIf: "A" } },
@@ -912,7 +912,7 @@ describe("bad options", () => {
     [{ fallback: { orElse: 1 } }, "fallback.orElse", 1, "a function"],
     [{ fallback: { orElse, source: "" } }, "fallback.source", "", "a non-empty string"],
     [{ fallback: { orElse, if: "" } }, "fallback.if", "", "a non-empty string"],
-    [{ fallback: { orElse, if: [] } }, "fallback.if", [], "a tag, a list of at least one tag or a function"],
+    [{ fallback: { orElse, if: [] } }, "fallback.if", [], "a predicate, a tag or a list of at least one tag"],
     [{ fallback: { orElse, defects: true } }, "fallback.defects", true, "absent (the keys are if, source)"],
     [{ timeout: 1 }, "timeout", 1, "absent (the keys are fallback, deadline, retry, breaker, attemptTimeout)"]
   ]

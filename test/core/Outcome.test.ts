@@ -328,7 +328,8 @@ describe("classifier", () => {
 describe("bad options", () => {
   const classify: Outcome.Classify = () => Outcome.success
   const predicate = () => true
-  const matchRule = "a predicate, a tag or a list of tags, none of them empty"
+  const matchRule = "a predicate, a tag or a list of at least one tag"
+  const tagRule = "a non-empty string"
   const table: ReadonlyArray<readonly [options: object, field: string, value: unknown, rule: string]> = [
     [{ classify, failureIf: predicate }, "failureIf", predicate, "absent where classify is given"],
     [{ classify, ignore: "NotFound" }, "ignore", "NotFound", "absent where classify is given"],
@@ -336,11 +337,12 @@ describe("bad options", () => {
     ...["5 seconds", 5, null, {}].map((value) => [{ retryAfter: value }, "retryAfter", value, "a function"] as const),
     [{ classify: "Success" }, "classify", "Success", "a function"],
     [{ classify: null }, "classify", null, "a function"],
-    ...(["failureIf", "ignore"] as const).flatMap((field) =>
-      ["", [], ["NotFound", ""], ["NotFound", 5], 5, null, true, {}, [predicate]].map(
-        (value) => [{ [field]: value }, field, value, matchRule] as const
-      )
-    )
+    ...(["failureIf", "ignore"] as const).flatMap((field) => [
+      ...[[], 5, null, true, {}].map((value) => [{ [field]: value }, field, value, matchRule] as const),
+      [{ [field]: "" }, field, "", tagRule] as const,
+      ...["", 5].map((value) => [{ [field]: ["NotFound", value] }, `${field}.1`, value, tagRule] as const),
+      [{ [field]: [predicate] }, `${field}.0`, predicate, tagRule] as const
+    ])
   ]
   for (const [options, field, value, rule] of table) {
     it(`${Object.keys(options).join(" with ")}: ${JSON.stringify(value) ?? "a function"}`, () => {

@@ -760,7 +760,7 @@ describe("bad options", () => {
   const source = Fallback.source("primary", self)
   const named = (name: unknown) => ({ name: name as string, effect: self })
   const nonEmpty = "a non-empty string"
-  const aTag = "a tag, a list of at least one tag or a function"
+  const aTag = "a predicate, a tag or a list of at least one tag"
   const unique = "a name that nothing else in the chain has"
   const cases: ReadonlyArray<[string, () => unknown, string, unknown, string]> = [
     ["orElse with null", () => Fallback.orElse(null as never), "orElse", null, "a function"],

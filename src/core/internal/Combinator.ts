@@ -10,6 +10,11 @@
 import * as Effect from "effect/Effect"
 
 /**
+ * Effect of any type, where overloads say which it is.
+ */
+export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
+
+/**
  * Creates a combinator from a function that checks the options and returns the
  * combinator's data-last form.
  *
@@ -18,9 +23,7 @@ import * as Effect from "effect/Effect"
  * The overloads where it is used say what it does. The first argument of the
  * data-first form is the effect, so the first option cannot be one.
  */
-export const make = (
-  build: (...options: ReadonlyArray<never>) => (self: Effect.Effect<never>) => Effect.Effect<unknown, unknown, unknown>
-): never => {
+export const make = (build: (...options: ReadonlyArray<never>) => (self: Effect.Effect<never>) => AnyEffect): never => {
   const combinator = (...args: ReadonlyArray<never>) =>
     Effect.isEffect(args[0]) ? build(...args.slice(1))(args[0]) : build(...args)
   // The overloads where it is used say what it does.
