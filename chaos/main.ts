@@ -1,6 +1,6 @@
 /**
  * Breaks PostgreSQL and Redis under the traffic of real processes, and checks
- * what `docs/fleet/shared-state.md` claims.
+ * what `docs/fleet/guarantees.md` claims.
  *
  * ```sh
  * npm run chaos
