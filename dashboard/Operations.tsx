@@ -2,6 +2,7 @@
  * Form by which an operator holds, releases or resets a circuit.
  */
 import { useState } from "preact/hooks"
+import type { Action } from "../src/circuit/internal/Operation.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import type { Config } from "../src/control/internal/DashboardPage.ts"
 import * as Api from "./api.ts"
@@ -17,7 +18,7 @@ const spans = [
   ["1 day", "for 1 day"]
 ] as const
 
-const operations: ReadonlyArray<readonly [Api.Operation, string, string]> = [
+const operations: ReadonlyArray<readonly [Action, string, string]> = [
   ["hold-open", "Hold open", "Refuse all calls"],
   ["hold-closed", "Hold closed", "Admit all calls, whatever their outcome"],
   ["release", "Release", "End the hold"],
@@ -43,9 +44,9 @@ export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }
   const [said, setSaid] = useState<{ readonly failed: boolean; readonly text: string }>()
   const isHeld = circuit.state._tag === "HeldOpen" || circuit.state._tag === "HeldClosed"
 
-  const isPossible = (operation: Api.Operation): boolean => !isBusy && (operation !== "release" || isHeld)
+  const isPossible = (operation: Action): boolean => !isBusy && (operation !== "release" || isHeld)
 
-  const submit = async (operation: Api.Operation): Promise<void> => {
+  const submit = async (operation: Action): Promise<void> => {
     setBusy(true)
     setSaid(undefined)
     try {

@@ -1,11 +1,9 @@
 /**
  * Requests to the control plane that serves the page.
  */
+import type * as Operation from "../src/circuit/internal/Operation.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import type * as HealthReport from "../src/health/internal/HealthReport.ts"
-
-/** What an operator does to a circuit. */
-export type Operation = "hold-open" | "hold-closed" | "release" | "reset"
 
 /** Error of a request. */
 export class Refused extends Error {
@@ -70,5 +68,5 @@ export const policies = (token: string | undefined) =>
   request("/policies", token) as Promise<ReadonlyArray<(typeof ControlApi.PolicyDescription)["Type"]>>
 
 /** Changes a circuit, and returns it. */
-export const operate = (token: string | undefined, operation: Operation, payload: object) =>
+export const operate = (token: string | undefined, operation: Operation.Action, payload: object) =>
   request(`/${operation}`, token, { method: "POST", body: JSON.stringify(payload) }) as Promise<ControlApi.Circuit>

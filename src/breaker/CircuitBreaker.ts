@@ -58,6 +58,7 @@ import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type * as Operation from "../circuit/internal/Operation.ts"
 import type { AnyEffect } from "../core/internal/Combinator.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as Outcome from "../core/Outcome.ts"
@@ -491,7 +492,7 @@ export const changes = <I = never>(source: Source<I>): Stream.Stream<CircuitChan
 export const holdOpen = <I = never>(
   source: Source<I>,
   options?: Operations.HoldOptions
-): Effect.Effect<void, never, I> => apply(source, Operations.hold("HeldOpen", options))
+): Effect.Effect<void, never, I> => operate(source, "hold-open", options)
 
 /**
  * Holds circuits closed: every call is admitted, whatever the outcomes, until
@@ -500,7 +501,7 @@ export const holdOpen = <I = never>(
 export const holdClosed = <I = never>(
   source: Source<I>,
   options?: Operations.HoldOptions
-): Effect.Effect<void, never, I> => apply(source, Operations.hold("HeldClosed", options))
+): Effect.Effect<void, never, I> => operate(source, "hold-closed", options)
 
 /**
  * Ends a hold. What was held closes with clean counts.
@@ -512,7 +513,7 @@ export const holdClosed = <I = never>(
 export const release = <I = never>(
   source: Source<I>,
   options?: Operations.OperatorOptions
-): Effect.Effect<void, never, I> => apply(source, Operations.release(options))
+): Effect.Effect<void, never, I> => operate(source, "release", options)
 
 /**
  * Closes circuits, whatever their state, with clean counts.
@@ -524,10 +525,16 @@ export const release = <I = never>(
 export const reset = <I = never>(
   source: Source<I>,
   options?: Operations.OperatorOptions
-): Effect.Effect<void, never, I> => apply(source, Operations.reset(options))
+): Effect.Effect<void, never, I> => operate(source, "reset", options)
 
-const apply = <I>(source: Source<I>, operation: Operations.Operation): Effect.Effect<void, never, I> =>
-  Effect.withFiber((fiber) => operation(find(source, fiber)))
+const operate = <I>(
+  source: Source<I>,
+  action: Operation.Action,
+  options: Operations.HoldOptions | undefined
+): Effect.Effect<void, never, I> => {
+  const operation = Operations.make(action, options)
+  return Effect.withFiber((fiber) => operation(find(source, fiber)))
+}
 
 /**
  * Returns the name and the options of a breaker as plain data, with all

@@ -42,6 +42,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Operation from "../circuit/internal/Operation.ts"
 import * as Breaker from "./internal/Breaker.ts"
 import * as BreakerOptions from "./internal/BreakerOptions.ts"
 import * as CircuitChange from "./internal/CircuitChange.ts"
@@ -249,29 +250,27 @@ export const changesOf = (
  * Holds the breaker of a name open: every call is refused until `release`,
  * `reset` or the end of the hold.
  */
-export const holdOpen = (name: string, options?: Operations.HoldOptions): ByName =>
-  apply(name, Operations.hold("HeldOpen", options))
+export const holdOpen = (name: string, options?: Operations.HoldOptions): ByName => operate(name, "hold-open", options)
 
 /**
  * Holds the breaker of a name closed: every call is admitted, whatever the
  * outcomes, until `release`, `reset` or the end of the hold.
  */
 export const holdClosed = (name: string, options?: Operations.HoldOptions): ByName =>
-  apply(name, Operations.hold("HeldClosed", options))
+  operate(name, "hold-closed", options)
 
 /**
  * Ends a hold on the breaker of a name, as `CircuitBreaker.release` does.
  */
-export const release = (name: string, options?: Operations.OperatorOptions): ByName =>
-  apply(name, Operations.release(options))
+export const release = (name: string, options?: Operations.OperatorOptions): ByName => operate(name, "release", options)
 
 /**
  * Closes the circuits of the breaker of a name, whatever their state, with
  * clean counts.
  */
-export const reset = (name: string, options?: Operations.OperatorOptions): ByName =>
-  apply(name, Operations.reset(options))
+export const reset = (name: string, options?: Operations.OperatorOptions): ByName => operate(name, "reset", options)
 
 type ByName = Effect.Effect<void, UnknownBreakerError, CircuitBreakers>
 
-const apply = (name: string, operation: Operations.Operation): ByName => Effect.flatMap(get(name), operation)
+const operate = (name: string, action: Operation.Action, options: Operations.HoldOptions | undefined): ByName =>
+  Effect.flatMap(get(name), Operations.make(action, options))

@@ -1,6 +1,6 @@
 /**
- * `resilience hold-open`, `hold-closed`, `release` and `reset`: what an operator
- * does to circuits.
+ * Operator actions on circuits: `resilience hold-open`, `hold-closed`, `release`
+ * and `reset`.
  */
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
@@ -8,6 +8,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Operation from "../circuit/internal/Operation.ts"
 import * as OpenPlace from "./OpenPlace.ts"
 import * as Output from "./Output.ts"
 import * as Print from "./Print.ts"
@@ -48,7 +49,7 @@ interface Asked {
   readonly forMillis: Option.Option<number>
 }
 
-const change = (action: Output.Action, asked: Asked) =>
+const change = (action: Operation.Action, asked: Asked) =>
   Effect.scoped(
     Effect.gen(function* () {
       const { operator } = yield* Store.Store

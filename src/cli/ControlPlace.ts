@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../circuit/CircuitState.ts"
+import type * as Operation from "../circuit/internal/Operation.ts"
 import * as ControlApi from "../control/ControlApi.ts"
 import * as ControlClient from "../control/ControlClient.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
@@ -124,7 +125,7 @@ type Request = (
   circuit: Output.Circuit
 ) => Effect.Effect<ControlApi.Circuit, ControlErrors.ControlError>
 
-const requests: { readonly [Action in Output.Action]: Request } = {
+const requests: { readonly [Action in Operation.Action]: Request } = {
   "hold-open": ({ operations }, order, circuit) => operations.holdOpen({ payload: hold(order, circuit) }),
   "hold-closed": ({ operations }, order, circuit) => operations.holdClosed({ payload: hold(order, circuit) }),
   release: ({ operations }, order, circuit) => operations.release({ payload: operation(order, circuit) }),

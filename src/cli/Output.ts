@@ -3,6 +3,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../circuit/CircuitState.ts"
+import * as Operation from "../circuit/internal/Operation.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
 import * as Print from "./Print.ts"
 
@@ -77,16 +78,6 @@ export const Sighting = Schema.Struct({
 })
 
 /**
- * Schema of what is done to circuits.
- */
-export const Action = Schema.Literals(["hold-open", "hold-closed", "release", "reset"])
-
-/**
- * What is done to circuits.
- */
-export type Action = (typeof Action)["Type"]
-
-/**
  * Schema of a circuit to which something was done.
  */
 export const Change = Schema.Struct({
@@ -105,7 +96,7 @@ export interface Change extends Schema.Schema.Type<typeof Change> {}
  */
 export const Changes = Schema.Struct({
   ...place,
-  action: describe(Action, "what was asked for"),
+  action: describe(Schema.Literals(Operation.actions), "what was asked for"),
   changes: describe(Schema.Array(Change), "every circuit that the name stands for")
 })
 

@@ -3,6 +3,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type * as Operation from "../circuit/internal/Operation.ts"
 import type * as Failure from "./Failure.ts"
 import type * as Output from "./Output.ts"
 
@@ -30,14 +31,10 @@ export interface Listing {
 }
 
 /**
- * What an operator wants done.
+ * Operation that an operator asks for, with who does it.
  */
-export interface Order {
-  readonly action: Output.Action
+export interface Order extends Operation.Operation {
   readonly by: string
-  readonly reason: string | undefined
-  /** How long a hold lasts: until it is released where absent. */
-  readonly forMillis: number | undefined
 }
 
 /**

@@ -4,7 +4,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import * as CircuitState from "../circuit/CircuitState.ts"
+import * as Operation from "../circuit/internal/Operation.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
 import * as Output from "./Output.ts"
 import type * as Place from "./Place.ts"
@@ -51,7 +51,7 @@ export const make = ({ explain, table }: Store.Opened, namespace: string): Place
       const isLost = reason !== undefined && (action === "release" || action === "reset")
       const said = isLost ? Console.error(`resilience: a store keeps no reason of a ${action}`) : Effect.void
       return Effect.as(said, (circuit: Output.Circuit) =>
-        CircuitTable.update(table, circuit.circuit, by, (state, now) => [step(order, state, now), now]).pipe(
+        CircuitTable.update(table, circuit.circuit, by, (state, now) => [Operation.apply(order, state, now), now]).pipe(
           Effect.map(({ after, answer: now, before }) => {
             const changed = after !== before
             const written = changed
@@ -67,23 +67,6 @@ export const make = ({ explain, table }: Store.Opened, namespace: string): Place
         )
       )
     }
-  }
-}
-
-const step = (
-  { action, by, forMillis, reason }: Place.Order,
-  state: CircuitState.CircuitState,
-  now: number
-): CircuitState.CircuitState => {
-  switch (action) {
-    case "hold-open":
-      return CircuitState.hold(state, { as: "HeldOpen", by, forMillis, reason }, now)
-    case "hold-closed":
-      return CircuitState.hold(state, { as: "HeldClosed", by, forMillis, reason }, now)
-    case "release":
-      return CircuitState.release(state, now)
-    case "reset":
-      return CircuitState.reset(state, now)
   }
 }
 

@@ -22,6 +22,7 @@ import * as OpenApi from "effect/http-api/OpenApi"
 import { isObject } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../circuit/CircuitState.ts"
+import type * as Actions from "../circuit/internal/Operation.ts"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Json from "../core/internal/Json.ts"
 import type * as Rules from "../core/internal/Rules.ts"
@@ -456,6 +457,8 @@ export const DashboardGroup = /* @__PURE__ */ (() =>
     .middleware(Requests)
     .middleware(Authorization))()
 
+const path = <Action extends Actions.Action>(action: Action) => `/${action}` as const
+
 /**
  * Routes that change circuits.
  */
@@ -463,10 +466,10 @@ export const OperationsGroup = /* @__PURE__ */ (() => {
   const answer = { success: Circuit, error: UnknownCircuit }
   return HttpApiGroup.make("operations")
     .add(
-      HttpApiEndpoint.post("holdOpen", "/hold-open", { payload: Hold, ...answer }),
-      HttpApiEndpoint.post("holdClosed", "/hold-closed", { payload: Hold, ...answer }),
-      HttpApiEndpoint.post("release", "/release", { payload: Operation, ...answer }),
-      HttpApiEndpoint.post("reset", "/reset", { payload: Operation, ...answer })
+      HttpApiEndpoint.post("holdOpen", path("hold-open"), { payload: Hold, ...answer }),
+      HttpApiEndpoint.post("holdClosed", path("hold-closed"), { payload: Hold, ...answer }),
+      HttpApiEndpoint.post("release", path("release"), { payload: Operation, ...answer }),
+      HttpApiEndpoint.post("reset", path("reset"), { payload: Operation, ...answer })
     )
     .middleware(Requests)
     .middleware(Authorization)

@@ -63,6 +63,8 @@ import type * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type { unhandled } from "effect/Types"
 import * as CircuitBreakers from "../breaker/CircuitBreakers.ts"
+import * as Operations from "../breaker/internal/Operations.ts"
+import type * as Operation from "../circuit/internal/Operation.ts"
 import * as Policy from "../compose/Policy.ts"
 import * as Json from "../core/internal/Json.ts"
 import * as Rules from "../core/internal/Rules.ts"
@@ -514,55 +516,49 @@ const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], f
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.OperationsGroup)).pipe(
     Layer.provide(
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.OperationsGroup), "operations", (handlers) => {
-        const change = (
-          action: string,
-          payload: (typeof ControlApi.Hold)["Type"],
-          apply: (
-            by: string
-          ) => Effect.Effect<void, CircuitBreakers.UnknownBreakerError, CircuitBreakers.CircuitBreakers>
-        ) => {
-          const { key, name, reason } = payload
-          return Effect.gen(function* () {
-            const operator = yield* ControlApi.Operator
-            const by = operator.name ?? payload.by
-            if (by === undefined) return yield* new ControlApi.InvalidRequest({ message: "Payload: by is needed" })
-            yield* apply(by).pipe(
-              Effect.provideService(CircuitBreakers.CircuitBreakers, registry),
-              Effect.andThen(
-                Effect.logInfo(`Control plane: ${action} ${Text.label(name, key)}${Text.why(by, reason)}`).pipe(
-                  Effect.annotateLogs({
-                    "control.action": action,
-                    "control.by": Text.printable(by),
-                    "control.reason": Text.printable(reason),
-                    ...(payload.for === undefined ? undefined : { "control.for": Duration.format(payload.for) }),
-                    "circuit.name": Text.printable(name),
-                    ...(key === undefined ? undefined : { "circuit.key": Text.printable(key) })
-                  })
-                )
-              ),
-              // What was done is logged, whoever still listens.
-              Effect.uninterruptible,
-              Effect.catchDefect((defect) =>
-                defect instanceof Rules.InvalidOptionError
-                  ? Effect.fail(new ControlApi.InvalidRequest({ message: `Payload: ${defect.message}` }))
-                  : Effect.die(defect)
-              ),
-              Effect.catchTag("UnknownBreakerError", () => Effect.fail(unknown(name, key)))
-            )
-            const breaker = registry.entries.get(name)?.breaker
-            const circuit = breaker?.existing(key)
-            // It may have left the registry meanwhile.
-            if (breaker === undefined || circuit === undefined) return yield* unknown(name, key)
-            return feed.circuit(breaker, circuit)
-          })
-        }
+        const change =
+          (action: Operation.Action) =>
+          ({ payload }: { readonly payload: (typeof ControlApi.Hold)["Type"] }) =>
+            Effect.gen(function* () {
+              const { key, name, reason } = payload
+              const operator = yield* ControlApi.Operator
+              const by = operator.name ?? payload.by
+              if (by === undefined) return yield* new ControlApi.InvalidRequest({ message: "Payload: by is needed" })
+              yield* CircuitBreakers.get(name).pipe(
+                Effect.provideService(CircuitBreakers.CircuitBreakers, registry),
+                Effect.flatMap(Operations.make(action, { ...payload, by })),
+                Effect.andThen(
+                  Effect.logInfo(`Control plane: ${action} ${Text.label(name, key)}${Text.why(by, reason)}`).pipe(
+                    Effect.annotateLogs({
+                      "control.action": action,
+                      "control.by": Text.printable(by),
+                      "control.reason": Text.printable(reason),
+                      ...(payload.for === undefined ? undefined : { "control.for": Duration.format(payload.for) }),
+                      "circuit.name": Text.printable(name),
+                      ...(key === undefined ? undefined : { "circuit.key": Text.printable(key) })
+                    })
+                  )
+                ),
+                // What was done is logged, whoever still listens.
+                Effect.uninterruptible,
+                Effect.catchDefect((defect) =>
+                  defect instanceof Rules.InvalidOptionError
+                    ? Effect.fail(new ControlApi.InvalidRequest({ message: `Payload: ${defect.message}` }))
+                    : Effect.die(defect)
+                ),
+                Effect.catchTag("UnknownBreakerError", () => Effect.fail(unknown(name, key)))
+              )
+              const breaker = registry.entries.get(name)?.breaker
+              const circuit = breaker?.existing(key)
+              // It may have left the registry meanwhile.
+              if (breaker === undefined || circuit === undefined) return yield* unknown(name, key)
+              return feed.circuit(breaker, circuit)
+            })
         return handlers.handleAll({
-          holdOpen: ({ payload }) =>
-            change("hold-open", payload, (by) => CircuitBreakers.holdOpen(payload.name, { ...payload, by })),
-          holdClosed: ({ payload }) =>
-            change("hold-closed", payload, (by) => CircuitBreakers.holdClosed(payload.name, { ...payload, by })),
-          release: ({ payload }) => change("release", payload, () => CircuitBreakers.release(payload.name, payload)),
-          reset: ({ payload }) => change("reset", payload, () => CircuitBreakers.reset(payload.name, payload))
+          holdOpen: change("hold-open"),
+          holdClosed: change("hold-closed"),
+          release: change("release"),
+          reset: change("reset")
         })
       })
     )
