@@ -58,8 +58,11 @@ const served = Effect.fnUntraced(function* <E>(layer: Layer.Layer<Health.Health 
   }
 })
 
-const serve = (checks: Record<string, Health.Check>, options?: HealthRoutes.Options, settings?: Health.Settings) =>
-  served(app(Health.layer({ version: "1.4.0", ...settings, checks }), options))
+const serve = (
+  checks: Record<string, Health.Check>,
+  options?: HealthRoutes.Options,
+  settings?: Omit<Health.Options, "checks">
+) => served(app(Health.layer({ version: "1.4.0", ...settings, checks }), options))
 
 const json = (reply: Reply): unknown => JSON.parse(reply.body)
 const report = (reply: Reply) => Schema.decodeUnknownSync(Health.Report)(json(reply))

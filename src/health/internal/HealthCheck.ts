@@ -338,6 +338,13 @@ export const fromExit = (exit: Exit.Exit<unknown, unknown>): Result =>
 export const kind = (field: string, value: Kind): Kind =>
   knownKinds.includes(value) ? value : Rules.reject("Health", field, value, `one of ${knownKinds.join(", ")}`)
 
+/**
+ * Throws an `InvalidOptionError` for a value that is not a check.
+ */
+export const ensureCheck = (field: string, value: Check<unknown>): void => {
+  if (!isCheck(value)) Rules.reject("Health", field, value, "a check made by Health.check")
+}
+
 const isDue = (retryAfter: Duration.Duration | undefined): boolean =>
   retryAfter !== undefined && Duration.isZero(retryAfter)
 
