@@ -11,10 +11,10 @@
  *   deadline bounds all attempts with their waits, and the fallback answers
  *   whatever is left.
  * - `compose` makes any other order, the first argument outermost.
- * - `describe` says what a policy does, with every default, and warns of orders
- *   that hide failures.
- * - A policy holds no state of its own, so one can be used for many effects at
- *   the same time. The state of its breaker is the breaker's.
+ * - `describe` prints a policy with every default, and warns of orders that hide
+ *   failures.
+ * - A policy is stateless apart from its breaker, so one can be used for many
+ *   effects at the same time.
  *
  * **Gotchas**
  *
@@ -45,20 +45,23 @@
  * ```
  */
 import type * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { LazyArg } from "effect/Function"
-import { hasProperty, isObject } from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitBreaker from "../breaker/CircuitBreaker.ts"
 import type { AnyEffect } from "../core/internal/Combinator.ts"
-import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
-import * as Backoff from "../policies/Backoff.ts"
-import * as Fallback from "../policies/Fallback.ts"
-import * as Retry from "../policies/Retry.ts"
-import * as Timeout from "../policies/Timeout.ts"
+import type * as Retry from "../policies/Retry.ts"
+import type * as Timeout from "../policies/Timeout.ts"
+import type { Config } from "./internal/PolicyConfig.ts"
+import * as PolicyDescription from "./internal/PolicyDescription.ts"
+import type { Description, Layer } from "./internal/PolicyDescription.ts"
+import * as PolicyLayers from "./internal/PolicyLayers.ts"
+import type { BreakerSlot, FallbackSlot, TimeoutSlot } from "./internal/PolicyLayers.ts"
+
+export { Config, type ConfigJson } from "./internal/PolicyConfig.ts"
+export type { Description, Layer } from "./internal/PolicyDescription.ts"
+export type { BreakerSlot, FallbackSlot, Kind, TimeoutSlot } from "./internal/PolicyLayers.ts"
 
 /**
  * Key that marks a policy.
@@ -69,20 +72,6 @@ export const TypeId = "~effect-resilience/Policy"
  * Type of the key that marks a policy.
  */
 export type TypeId = typeof TypeId
-
-/**
- * Kind of a layer of a policy.
- */
-export type Kind = "fallback" | "deadline" | "retry" | "circuit breaker" | "attempt timeout" | "timeout"
-
-/**
- * One layer of a policy, as data.
- */
-export interface Layer {
-  readonly kind: Kind
-  /** Parameters with all defaults, as JSON holds them. Durations are in milliseconds. */
-  readonly parameters: Rules.Json
-}
 
 /**
  * Function from effect to effect that adds protections.
@@ -120,21 +109,15 @@ export type Uncaught<E, Catches> = [Catches] extends [never]
     ? never
     : Exclude<E, { readonly _tag: Catches }>
 
-interface Part {
-  readonly kind: Kind
-  readonly parameters: LazyArg<Rules.Json>
-  /** What is equal in two layers that are the same. */
-  readonly identity: LazyArg<ReadonlyArray<unknown>>
-  readonly apply: (self: AnyEffect) => AnyEffect
-}
+const module = "Policy"
 
-const parts = /* @__PURE__ */ new WeakMap<Any, ReadonlyArray<Part>>()
+const layersOf = /* @__PURE__ */ new WeakMap<Any, ReadonlyArray<PolicyLayers.ResolvedLayer>>()
 
 // The functions that call it say what the layers add.
-const fromParts = (layers: ReadonlyArray<Part>): never => {
+const fromLayers = (layers: ReadonlyArray<PolicyLayers.ResolvedLayer>): never => {
   layers.forEach((layer, i) => {
-    if (layers.slice(0, i).some((other) => isSame(layer, other))) {
-      Rules.reject("Policy", `layers.${i}`, layer.kind, "a layer that the policy does not have yet")
+    if (layers.slice(0, i).some((other) => PolicyLayers.isSame(layer, other))) {
+      Rules.reject(module, `layers.${i}`, layer.kind, "a layer that the policy does not have yet")
     }
   })
   const inwards = layers.map(({ apply }) => apply).reverse()
@@ -147,53 +130,28 @@ const fromParts = (layers: ReadonlyArray<Part>): never => {
   const made = Object.defineProperties(policy, {
     [TypeId]: { value: TypeId },
     // Most policies are never described.
-    layers: {
-      get: () => (described ??= layers.map(({ kind, parameters }) => ({ kind, parameters: plain(parameters()) })))
-    }
+    layers: { get: () => (described ??= layers.map(PolicyDescription.layer)) }
   }) as never
-  parts.set(made, layers)
+  layersOf.set(made, layers)
   return made
 }
-
-const isSame = (a: Part, b: Part): boolean => {
-  if (a.kind !== b.kind) return false
-  const others = b.identity()
-  return a.identity().every((each, i) => Object.is(each, others[i]))
-}
-
-// Drops keys that hold `undefined`, which JSON does not have.
-const plain = (parameters: Rules.Json): Rules.Json => JSON.parse(JSON.stringify(parameters)) as Rules.Json
 
 /**
  * Returns whether a value is a policy.
  */
-export const isPolicy = (u: unknown): u is Any => parts.has(u as Any) // a WeakMap has nothing that is no object
+export const isPolicy = (u: unknown): u is Any => layersOf.has(u as Any) // a WeakMap holds only objects
 
 /**
  * Policy that changes nothing.
  */
-export const identity: Policy = /* @__PURE__ */ fromParts([])
-
-/**
- * Fallback of a policy: the function of `Fallback.orElse`, or that with
- * options.
- */
-export type FallbackSlot<E, A2, E2, R2, Tag extends string> =
-  | ((error: E) => Effect.Effect<A2, E2, R2>)
-  | {
-      readonly orElse: (error: E) => Effect.Effect<A2, E2, R2>
-      /** Tags of the errors that are answered. Default: all errors. */
-      readonly if?: Tag | ReadonlyArray<Tag> | undefined
-      /** Name of the fallback in the span attribute. Default `"fallback"`. */
-      readonly source?: string | undefined
-    }
+export const identity: Policy = /* @__PURE__ */ fromLayers([])
 
 /**
  * Policy that a `FallbackSlot` makes.
  */
 export type FallbackPolicy<E, A2, E2, R2, Tag extends string> = [Tag] extends [never]
   ? Policy<A2, E2, R2, E, true>
-  : // Tags that are not known answer no error for certain.
+  : // Unknown tags answer no error for certain.
     Policy<A2, E2, R2, unknown, string extends Tag ? never : Tag>
 
 /**
@@ -218,43 +176,13 @@ export type FallbackPolicy<E, A2, E2, R2, Tag extends string> = [Tag] extends [n
  */
 export const fallback = <E, A2, E2, R2, const Tag extends string = never>(
   orElse: FallbackSlot<E, A2, E2, R2, Tag> & TakesTags<E, Tag>
-): NoInfer<FallbackPolicy<E, A2, E2, R2, Tag>> => fromParts([fallbackPart(orElse)])
-
-const fallbackPart = (slot: FallbackSlot<never, unknown, unknown, unknown, string>): Part => {
-  const { orElse, ...given } = typeof slot === "object" && slot !== null ? slot : { orElse: slot }
-  Rules.keys("Fallback", given, ["if", "source"])
-  // The type of the policy says which errors the effect may have, and which of them are answered.
-  const options = given as Fallback.Options
-  const settings = Fallback.resolve(options)
-  return {
-    kind: "fallback",
-    parameters: () => ({ ...settings }),
-    identity: () => [orElse, JSON.stringify(settings)],
-    apply: Fallback.orElse(orElse as (error: unknown) => AnyEffect, options)
-  }
-}
-
-/**
- * Timeout of a policy: a duration, or options.
- */
-export type TimeoutSlot<D> = D | (Timeout.Options & { readonly after: D })
-
-const timeoutPart = (kind: Kind, slot: Duration.Input | Timeout.Options): Part => {
-  const { after, operation } = Timeout.resolve(slot)
-  const millis = Duration.toMillis(after)
-  return {
-    kind,
-    parameters: () => ({ after: millis, operation: operation ?? "none" }),
-    identity: () => [millis, operation],
-    apply: Timeout.timeout({ after, operation })
-  }
-}
+): NoInfer<FallbackPolicy<E, A2, E2, R2, Tag>> => fromLayers([PolicyLayers.fallbackLayer(orElse)])
 
 /**
  * Creates the policy of one `Timeout.timeout`.
  */
 export const timeout = (after: Duration.Input | Timeout.Options): Policy<never, Timeout.TimeoutExceededError> =>
-  fromParts([timeoutPart("timeout", after)])
+  fromLayers([PolicyLayers.timeoutLayer("timeout", after)])
 
 /**
  * Creates the policy of one `Retry.retry`.
@@ -263,30 +191,7 @@ export const retry = <E = unknown, SE = never, SR = never, OR = never>(
   options: Retry.Options<E, SE, SR, OR> = {}
 ): NoInfer<Policy<never, SE, SR | OR, E>> =>
   // The result says which errors the options take and add.
-  fromParts([retryPart(options as Retry.Options)])
-
-const retryPart = (options: Retry.Options): Part => {
-  if (typeof options !== "object" || options === null) Rules.reject("Retry", "options", options, "an object")
-  const { backoff, onRetry, retryAfter, while: matches } = options
-  const parameters = () => ({ ...Retry.describe(options) })
-  return {
-    kind: "retry",
-    parameters,
-    identity: () => [
-      JSON.stringify(parameters()),
-      Backoff.isBackoff(backoff) ? undefined : backoff,
-      typeof matches === "function" ? matches : undefined,
-      retryAfter,
-      onRetry
-    ],
-    apply: Retry.retry(options)
-  }
-}
-
-/**
- * Circuit breaker of a policy: a breaker or its class, or that with options.
- */
-export type BreakerSlot<B, E = unknown> = B | (CircuitBreaker.ProtectOptions<unknown, E> & { readonly source: B })
+  fromLayers([PolicyLayers.retryLayer(options as Retry.Options)])
 
 /**
  * Creates the policy of one `CircuitBreaker.protect`.
@@ -295,26 +200,10 @@ export const circuitBreaker = <I = never, E = unknown>(
   breaker: BreakerSlot<CircuitBreaker.Source<I>, E>
 ): NoInfer<Policy<never, CircuitBreaker.CircuitOpenError, I, E>> =>
   // The result says which errors the options take.
-  fromParts([breakerPart(breaker as BreakerSlot<CircuitBreaker.Source<I>>)])
-
-const breakerPart = (slot: BreakerSlot<CircuitBreaker.Source<unknown>>): Part => {
-  const { source, ...options } = hasSource(slot) ? slot : { source: slot }
-  if (!CircuitBreaker.isSource(source)) Rules.reject("CircuitBreaker", "source", source, "a breaker or its class")
-  Rules.keys("CircuitBreaker", { ...options }, ["key", "classify", "failureIf", "ignore", "retryAfter"])
-  return {
-    kind: "circuit breaker",
-    parameters: () => CircuitBreaker.describe(source, options),
-    // The same circuit twice would refuse its own probes, whatever the other options.
-    identity: () => [source, "key" in options ? options.key : undefined],
-    apply: CircuitBreaker.protect(source, options)
-  }
-}
-
-const hasSource = <B>(slot: BreakerSlot<B>): slot is Exclude<BreakerSlot<B>, B> =>
-  !CircuitBreaker.isSource(slot) && hasProperty(slot, "source")
+  fromLayers([PolicyLayers.breakerLayer(breaker as BreakerSlot<CircuitBreaker.Source<I>>)])
 
 /**
- * Type of the policy that two make, the first outermost.
+ * Type of two policies composed, the first outermost.
  */
 export type Join<Outer, Inner> =
   Outer extends Policy<infer A1, infer E1, infer R1, infer I1, infer C1>
@@ -327,7 +216,7 @@ export type Join<Outer, Inner> =
 type Reaching<I, Caught> = [Caught] extends [never] ? I : true extends Caught ? unknown : I | { readonly _tag: Caught }
 
 /**
- * Type of the policy that several make, the first outermost.
+ * Type of several policies composed, the first outermost.
  */
 export type Composed<Policies extends ReadonlyArray<unknown>> = Policies extends readonly [infer P, ...infer Rest]
   ? Rest extends readonly []
@@ -341,7 +230,8 @@ export type Composed<Policies extends ReadonlyArray<unknown>> = Policies extends
     : Policy
 
 /**
- * What a policy would have to be that takes errors of type `E`.
+ * Type in the compiler's error about a policy that does not take errors of type
+ * `E`.
  */
 export interface DoesNotTake<out E> {
   readonly "this does not take errors that come from inside": E
@@ -367,13 +257,13 @@ type TakeAll<Policies extends ReadonlyArray<unknown>> = Policies extends readonl
   : ReadonlyArray<unknown>
 
 /**
- * Returns the policy of several, the first outermost.
+ * Composes policies, the first outermost.
  *
  * **Details**
  *
- * Of no policy it is `identity`. A policy whose functions do not take the errors
- * that those inside it add is a type error. Throws an `InvalidOptionError` where
- * the same layer stands twice: the same function as fallback, the same circuit,
+ * Without arguments it is `identity`. A policy whose functions do not take the
+ * errors that those inside it add is a type error. Throws an `InvalidOptionError`
+ * where a layer occurs twice: the same function as fallback, the same circuit,
  * or timeouts and retries whose options are equal.
  *
  * **Example** (A breaker that sees one outcome for all attempts)
@@ -396,23 +286,24 @@ type TakeAll<Policies extends ReadonlyArray<unknown>> = Policies extends readonl
 export const compose = <const Policies extends ReadonlyArray<Any>>(
   ...policies: Policies & TakeAll<Policies>
 ): Composed<Policies> =>
-  fromParts(
-    policies.flatMap((policy, i) => parts.get(policy) ?? Rules.reject("Policy", `policies.${i}`, policy, "a policy"))
+  fromLayers(
+    policies.flatMap((policy, i) => layersOf.get(policy) ?? Rules.reject(module, `policies.${i}`, policy, "a policy"))
   )
 
 /**
- * Layers of `make`. All are optional, and one that is `undefined` is not there.
+ * Options of `make`: the layers. All are optional, and none has a default. Each
+ * takes the options of its module.
  */
 export interface Slots<FE, A2, E2, R2, Tag extends string, Deadline, RE, SE, SR, OR, Breaker, BE, Attempt> {
-  /** What answers the errors that are left. */
+  /** Answer to the errors that are left. */
   readonly fallback?: FallbackSlot<FE, A2, E2, R2, Tag> | undefined
-  /** How long everything inside the fallback may take. */
+  /** Time limit of everything inside the fallback. */
   readonly deadline?: TimeoutSlot<Deadline> | undefined
-  /** When an attempt is made again. */
+  /** Options of the retry. */
   readonly retry?: Retry.Options<RE, SE, SR, OR> | undefined
-  /** Which circuit guards each attempt. */
+  /** Circuit breaker around each attempt. */
   readonly breaker?: BreakerSlot<Breaker, BE> | undefined
-  /** How long one attempt may take. */
+  /** Time limit of each attempt. */
   readonly attemptTimeout?: TimeoutSlot<Attempt> | undefined
 }
 
@@ -423,7 +314,7 @@ type FallbackLayer<Given, E, A2, E2, R2, Tag extends string> = Given extends { r
   ? [Given["fallback"]] extends [undefined]
     ? Policy
     : [undefined] extends [Given["fallback"]]
-      ? // One that may not be there adds all the same, and answers no error for certain.
+      ? // One that may be absent adds its types all the same, and answers no error for certain.
         Policy<A2, E2, R2, E>
       : FallbackPolicy<E, A2, E2, R2, Tag>
   : Policy
@@ -497,54 +388,16 @@ export const make = <
       readonly retry?: TakeAll<Stack>[2]
       readonly breaker?: TakeAll<Stack>[3]
     }
-): Composed<Stack> => fromParts(slotParts(slots))
-
-const slotNames = ["fallback", "deadline", "retry", "breaker", "attemptTimeout"] as const
-
-type AnySlots = { readonly [Slot in (typeof slotNames)[number]]?: unknown }
-
-// In the canonical order.
-const slotParts = (slots: AnySlots): ReadonlyArray<Part> => {
-  if (typeof slots !== "object" || slots === null) Rules.reject("Policy", "slots", slots, "an object")
-  Rules.keys("Policy", { ...slots }, slotNames)
-  // Each function checks what it is given, whatever the type.
-  const part = (slot: keyof AnySlots, build: (given: never) => Part): ReadonlyArray<Part> => {
-    const given = slots[slot]
-    if (given === undefined) return []
-    try {
-      return [build(given as never)]
-    } catch (error) {
-      if (!(error instanceof Rules.InvalidOptionError)) throw error
-      const field = Object.is(error.value, given) ? slot : `${slot}.${error.field}`
-      throw new Rules.InvalidOptionError("Policy", field, error.value, error.rule)
-    }
-  }
-  return [
-    ...part("fallback", fallbackPart),
-    ...part("deadline", (after) => timeoutPart("deadline", after)),
-    ...part("retry", retryPart),
-    ...part("breaker", breakerPart),
-    ...part("attemptTimeout", (after) => timeoutPart("attempt timeout", after))
-  ]
-}
+): Composed<Stack> => fromLayers(PolicyLayers.slotLayers(slots))
 
 /**
- * What a policy does, as data.
- */
-export interface Description {
-  /** Layers with every parameter, outermost first. */
-  readonly layers: ReadonlyArray<Layer>
-  /** What about the order, or about the numbers together, is likely a mistake. */
-  readonly warnings: ReadonlyArray<string>
-}
-
-/**
- * Says what a policy does: as text (the default), as a Mermaid flowchart, or as
- * data for JSON.
+ * Describes a policy: as text (the default), as a Mermaid flowchart, or as data
+ * for JSON.
  *
  * **Details**
  *
- * Every parameter is there, defaults too. Durations are in milliseconds.
+ * Holds every parameter, defaults too. Durations are in milliseconds. It takes a
+ * policy and not its slots, because `compose` makes orders that no slots have.
  *
  * **Example** (Printing a policy)
  *
@@ -559,153 +412,9 @@ export interface Description {
 export const describe: {
   (policy: Any, format?: "text" | "mermaid"): string
   (policy: Any, format: "json"): Description
-} = (policy: Any, format?: "text" | "mermaid" | "json"): never => {
-  const { layers } = policy
-  const warnings = warningsOf(layers)
-  const description: Description = { layers, warnings: warnings.map(({ text }) => text) }
+} = (policy: Any, format: "text" | "mermaid" | "json" = "text"): never =>
   // The overloads say which format is which type.
-  return (
-    format === "json" ? description : format === "mermaid" ? mermaid(layers, warnings) : text(description)
-  ) as never
-}
-
-const lines = (parameters: object, prefix = ""): ReadonlyArray<string> =>
-  Object.entries(parameters).flatMap(([name, value]: [string, unknown]) =>
-    isObject(value) || (Array.isArray(value) && value.some(isObject))
-      ? lines(value, `${prefix}${name}.`)
-      : [`${prefix}${name}=${typeof value === "string" && isWord.test(value) ? value : JSON.stringify(value)}`]
-  )
-
-// What reads well without quotes.
-const isWord = /^[\p{L}\p{N}._:/-]+(?: [\p{L}\p{N}._:/-]+)*$/u
-
-const text = ({ layers, warnings }: Description): string =>
-  [
-    ...[...layers.map(title), "call"].map((line, depth) =>
-      depth === 0 ? line : `${"   ".repeat(depth - 1)}└─ ${line}`
-    ),
-    ...warnings.map((warning) => `warning: ${warning}`)
-  ].join("\n")
-
-const title = ({ kind, parameters }: Layer): string => [kind, lines(parameters).join(", ")].join(": ")
-
-const mermaid = (layers: ReadonlyArray<Layer>, warnings: ReadonlyArray<Warning>): string =>
-  [
-    "flowchart LR",
-    ...layers.map(({ kind, parameters }, i) => `  l${i}[${label([kind, ...lines(parameters)])}]`),
-    `  l${layers.length}[${label(["call"])}]`,
-    ...layers.map((_, i) => `  l${i} --> l${i + 1}`),
-    ...warnings.flatMap(({ layer, text }, i) => [`  w${i}>${label([`warning: ${text}`])}]`, `  w${i} -.- l${layer}`])
-  ].join("\n")
-
-// Mermaid reads quotes, markup, directives and entities also inside a label.
-const label = (texts: ReadonlyArray<string>): string =>
-  `"${texts.map((each) => each.replaceAll(/[^\p{L}\p{N} .,=_/()[\]-]/gu, (c) => `#${c.codePointAt(0)};`)).join("<br/>")}"`
-
-interface Warning {
-  readonly text: string
-  /** Index of the layer that it is about. */
-  readonly layer: number
-}
-
-const warningsOf = (layers: ReadonlyArray<Layer>): ReadonlyArray<Warning> =>
-  layers.flatMap((layer, i) => warningsAbout(layer, layers.slice(0, i), layers.slice(i + 1), i))
-
-const warningsAbout = (
-  layer: Layer,
-  outside: ReadonlyArray<Layer>,
-  inside: ReadonlyArray<Layer>,
-  index: number
-): ReadonlyArray<Warning> => {
-  const found: Array<Warning> = []
-  const warn = (text: string) => found.push({ text, layer: index })
-  const isAround = (kind: Kind) => outside.some((other) => other.kind === kind)
-  switch (layer.kind) {
-    case "fallback": {
-      const blind = (["retry", "circuit breaker"] as const).filter(isAround)
-      // Errors that are answered by name are meant to stop here.
-      if (blind.length > 0 && layer.parameters["if"] === "all") {
-        warn(
-          `the fallback inside the ${blind.join(" and the ")} hides every failure from ${blind.length > 1 ? "them" : "it"}`
-        )
-      }
-      break
-    }
-    case "retry":
-      if (isAround("circuit breaker")) {
-        warn("the retry inside the circuit breaker goes on while the dependency fails, and counts as one call")
-      }
-      if (isAround("retry")) warn("the retry inside a retry multiplies the attempts")
-      break
-    case "circuit breaker":
-      if (outside.some(isTimeout) && !inside.some(isTimeout) && !countsSlowCalls(layer)) {
-        warn(
-          "the circuit breaker ignores calls that a timeout outside it interrupts: put a timeout inside, or count slow calls"
-        )
-      }
-      break
-    default:
-      for (const other of outside) {
-        // Only timeouts have that parameter.
-        if (Number(layer.parameters["after"]) >= Number(other.parameters["after"])) {
-          warn(`the ${layer.kind} is not shorter than the ${other.kind} around it, so it never ends first`)
-        }
-      }
-  }
-  return found
-}
-
-const isTimeout = ({ kind }: Layer): boolean => kind === "timeout" || kind === "deadline" || kind === "attempt timeout"
-
-const countsSlowCalls = ({ parameters: { trip } }: Layer): boolean =>
-  hasProperty(trip, "type") &&
-  (trip.type === "slowCalls" ||
-    (hasProperty(trip, "policies") &&
-      Array.isArray(trip.policies) &&
-      trip.policies.some((policy) => hasProperty(policy, "type") && policy.type === "slowCalls")))
-
-/**
- * Slots of a policy in JSON: those of `make` but for the fallback, and a breaker
- * by its name and options.
- */
-export interface Config {
-  readonly deadline?: Duration.Duration | (typeof Timeout.Config)["Type"]
-  readonly retry?: Retry.ConfigOptions
-  readonly breaker?: { readonly name: string; readonly options?: CircuitBreaker.Config }
-  readonly attemptTimeout?: Duration.Duration | (typeof Timeout.Config)["Type"]
-}
-
-/**
- * Policy as it stands in JSON.
- */
-export interface ConfigJson {
-  readonly deadline?: ConfigSchema.DurationJson | Timeout.ConfigJson
-  readonly retry?: Retry.ConfigJson
-  readonly breaker?: { readonly name: string; readonly options?: CircuitBreaker.ConfigJson }
-  readonly attemptTimeout?: ConfigSchema.DurationJson | Timeout.ConfigJson
-}
-
-/**
- * Schema of a policy in JSON, or in the environment through `Config.schema` of
- * Effect. A bad option is a `SchemaError` with its path.
- */
-export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
-  const after = Schema.optionalKey(Schema.Union([ConfigSchema.DurationInput, Timeout.Config]))
-  return ConfigSchema.checked(
-    ConfigSchema.struct({
-      deadline: after,
-      retry: Schema.optionalKey(Retry.Config),
-      breaker: Schema.optionalKey(
-        ConfigSchema.checked(
-          ConfigSchema.struct({ name: Schema.String, options: Schema.optionalKey(CircuitBreaker.Config) }),
-          ({ name }) => Rules.name("Policy", "name", name)
-        )
-      ),
-      attemptTimeout: after
-    }),
-    ({ breaker: _, ...slots }: Config) => slotParts(slots)
-  )
-})()
+  PolicyDescription.describe(policy.layers, format) as never
 
 /**
  * Creates the policy that a configuration describes, with a breaker of its own.
@@ -740,10 +449,11 @@ export const fromConfig = (
   config: Config
 ): Effect.Effect<Policy<never, Timeout.TimeoutExceededError | CircuitBreaker.CircuitOpenError>, never, Scope.Scope> => {
   const { breaker, ...slots } = config
-  // Which slots there are is not in the type, so the errors of all of them are.
-  const policy = (made?: CircuitBreaker.CircuitBreaker) => make({ ...slots, breaker: made })
-  const withoutBreaker = policy()
+  const layers = PolicyLayers.slotLayers(slots)
   return breaker === undefined
-    ? Effect.succeed(withoutBreaker)
-    : Effect.map(CircuitBreaker.make(breaker.name, breaker.options), policy)
+    ? Effect.succeed(fromLayers(layers))
+    : Effect.map(CircuitBreaker.make(breaker.name, breaker.options), (made) =>
+        // Which slots there are is not in the type, so the errors of all of them are.
+        fromLayers(PolicyLayers.withBreaker(layers, made))
+      )
 }
