@@ -236,7 +236,7 @@ describe("circuits of keys", () => {
 })
 
 describe("permit", () => {
-  both("P1 as a scope: settled by success, failure or nothing", () =>
+  both("is settled by success, failure or nothing, in a scope", () =>
     Effect.gen(function* () {
       const { breaker } = yield* make({ log: false })
       const take = Effect.scoped(
@@ -350,7 +350,7 @@ describe("permit", () => {
     })
   )
 
-  both("P1 from another fiber than the one that took it", () =>
+  both("can be settled by another fiber than the one that took it", () =>
     Effect.gen(function* () {
       const { breaker } = yield* make(quick)
       yield* Effect.scoped(

@@ -6,7 +6,7 @@ import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { both, due, make, opened, quick, refused } from "../support/circuits.ts"
 
 describe("a circuit in an operator's hands", () => {
-  both("P1 FORCED_OPEN: held open, it refuses every call until it is released", () =>
+  both("held open, it refuses every call until it is released", () =>
     Effect.gen(function* () {
       const { breaker, state, succeed } = yield* make({ log: false })
       yield* CircuitBreaker.holdOpen(breaker, { reason: "maintenance", by: "ada" })
@@ -26,7 +26,7 @@ describe("a circuit in an operator's hands", () => {
     })
   )
 
-  both("P1 FORCED_CLOSED: held closed, it admits every call whatever the outcomes", () =>
+  both("held closed, it admits every call whatever the outcomes", () =>
     Effect.gen(function* () {
       const { breaker, fails, state, status, fail } = yield* opened()
       yield* CircuitBreaker.holdClosed(breaker)
@@ -40,7 +40,7 @@ describe("a circuit in an operator's hands", () => {
     })
   )
 
-  both("P1 the five states, from each to each that an operator can reach", () =>
+  both("goes from each of the five states to each that an operator can reach", () =>
     Effect.gen(function* () {
       const reach = {
         Closed: () => make(quick),
@@ -100,7 +100,7 @@ describe("a circuit in an operator's hands", () => {
     })
   )
 
-  both("P0 P3 reset closes an open circuit, with clean counts", () =>
+  both("reset closes an open circuit, with clean counts", () =>
     Effect.gen(function* () {
       const { breaker, fail, fails, state, succeed } = yield* make({ trip: TripPolicy.consecutive(2), log: false })
       yield* fails(2)

@@ -26,7 +26,7 @@ describe("how long a circuit stays open", () => {
       return millis
     })
 
-  both("P4 cooldown: a duration, always the same", () =>
+  both("a duration: always the same", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* openings({ openFor: "3 seconds" }, 4), [3_000, 3_000, 3_000, 3_000])
     })
@@ -249,7 +249,7 @@ describe("how long a circuit stays open", () => {
 })
 
 describe("a half-open circuit", () => {
-  both("P0 closes with the first success, by default", () =>
+  both("closes with the first success, by default", () =>
     Effect.gen(function* () {
       const { begin, state, succeed } = yield* due()
       const probe = yield* begin
@@ -284,7 +284,7 @@ describe("a half-open circuit", () => {
     })
   )
 
-  both("P2 needs as many successes as it is told, one after the other with one probe", () =>
+  both("needs as many successes as it is told, one after the other with one probe", () =>
     Effect.gen(function* () {
       const { state, succeed } = yield* due({ halfOpen: { successes: 3 } })
       for (const expected of ["HalfOpen", "HalfOpen", "Closed"]) {
@@ -294,7 +294,7 @@ describe("a half-open circuit", () => {
     })
   )
 
-  both("P2 one failure among them opens it again", () =>
+  both("one failure among them opens it again", () =>
     Effect.gen(function* () {
       const { fail, state, succeed, status } = yield* due({ halfOpen: { successes: 3 } })
       yield* succeed
@@ -310,7 +310,7 @@ describe("a half-open circuit", () => {
     })
   )
 
-  both("P1 admits as many calls at a time as there are probes", () =>
+  both("admits as many calls at a time as there are probes", () =>
     Effect.gen(function* () {
       const { begin, state, status, succeed } = yield* due({ halfOpen: { probes: 3, successes: 3 } })
       const calls = [yield* begin, yield* begin, yield* begin]
@@ -325,7 +325,7 @@ describe("a half-open circuit", () => {
     })
   )
 
-  both("P3 failure_threshold 5, recovery_timeout 30, half_open_max_calls 3, success_threshold 2", () =>
+  both("three probes at a time of which two must succeed, 30 seconds after five failures", () =>
     Effect.gen(function* () {
       const { begin, fails, state, succeed } = yield* make({
         trip: TripPolicy.consecutive(5),
@@ -347,7 +347,7 @@ describe("a half-open circuit", () => {
     })
   )
 
-  both("P4 success limit k of n: closes with k successes among n probes, whatever failed between", () =>
+  both("success limit k of n: closes with k successes among n probes, whatever failed between", () =>
     Effect.gen(function* () {
       const { fail, state, succeed } = yield* due({ halfOpen: { successes: { count: 2, of: 4 } } })
       for (const call of [fail, succeed, fail]) {
@@ -359,7 +359,7 @@ describe("a half-open circuit", () => {
     })
   )
 
-  both("P4 success limit k of n: opens as soon as k can no longer be reached", () =>
+  both("success limit k of n: opens as soon as k can no longer be reached", () =>
     Effect.gen(function* () {
       const { fail, state, succeed } = yield* due({ halfOpen: { successes: { count: 3, of: 4 } } })
       yield* fail
@@ -382,7 +382,7 @@ describe("a half-open circuit", () => {
     [0.6, 5, 3]
   ]
   for (const [ratio, of, needed] of ratios) {
-    it.effect(`P4 a success ratio of ${ratio} among ${of} is ${needed} successes`, () =>
+    it.effect(`a success ratio of ${ratio} among ${of} is ${needed} successes`, () =>
       Effect.gen(function* () {
         const { succeed, state, fails } = yield* due({ halfOpen: { successes: { ratio, of } } })
         yield* fails(of - needed)

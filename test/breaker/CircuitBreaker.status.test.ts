@@ -9,7 +9,7 @@ class NotFound extends Data.TaggedError("NotFound")<{ readonly id: number }> {}
 class Unavailable extends Data.TaggedError("Unavailable") {}
 
 describe("status", () => {
-  both("P2 P3 stats: of a circuit that was never used", () =>
+  both("of a circuit that was never used", () =>
     Effect.gen(function* () {
       const { status } = yield* make()
       assert.deepStrictEqual(yield* status, {
@@ -27,7 +27,7 @@ describe("status", () => {
     })
   )
 
-  both("P3 stats: total, successful, failed, ignored and rejected calls, and state changes", () =>
+  both("counts all, successful, failed, ignored and refused calls, and changes of state", () =>
     Effect.gen(function* () {
       const { begin, fails, interrupt, status, succeeds, succeed } = yield* make({ openFor: "10 seconds", log: false })
       yield* succeeds(3)
@@ -52,7 +52,7 @@ describe("status", () => {
     })
   )
 
-  both("P2 failure_count and time until reset", () =>
+  both("holds the failures so far, and the time until the next call", () =>
     Effect.gen(function* () {
       const { fails, status } = yield* make({ openFor: "10 seconds", log: false })
       yield* fails(3)
@@ -105,7 +105,7 @@ describe("status", () => {
     })
   )
 
-  both("P4 recent outcomes, the newest last, at most 16", () =>
+  both("holds recent outcomes, the newest last, at most 16", () =>
     Effect.gen(function* () {
       const { breaker, fail, fails, interrupt, succeed, succeeds } = yield* make({ trip: TripPolicy.consecutive(99) })
       yield* fail
@@ -186,7 +186,7 @@ describe("changes", () => {
   const names = (changes: Iterable<CircuitBreaker.Change>) =>
     [...changes].map(({ from, key, name, to }) => [name, key, from._tag, to._tag])
 
-  both("P1 observability, P4 on_status_change(old, new): every edge, in order, to every subscriber", () =>
+  both("every edge, in order, to every subscriber", () =>
     Effect.gen(function* () {
       const { breaker, fail, interrupt, succeed } = yield* make(quick)
       const collect = Effect.forkChild(Stream.runCollect(Stream.take(CircuitBreaker.changes(breaker), 9)), {
@@ -326,7 +326,7 @@ describe("changes", () => {
 })
 
 describe("the log", () => {
-  both("P2 log lines: OPEN after n failures, transitioning to HALF_OPEN, CLOSED service recovered", () => {
+  both("has a line when it opens, when it becomes half-open and when it closes", () => {
     const log = collectLogs()
     return Effect.gen(function* () {
       const { fails, succeed } = yield* make({ trip: TripPolicy.consecutive(3), openFor: "10 seconds" })
@@ -482,7 +482,7 @@ describe("the log", () => {
     ["a longer text", Effect.fail("x".repeat(201)), `${"x".repeat(199)}…`]
   ]
   for (const [name, effect, text] of causes) {
-    it.effect(`P3 the refusal names the last exception: ${name}`, () =>
+    it.effect(`the refusal names the last failure: ${name}`, () =>
       Effect.gen(function* () {
         const { exit, succeed } = yield* make(quick)
         yield* exit(effect)

@@ -49,7 +49,7 @@ describe("a call through a closed circuit", () => {
     })
   )
 
-  both("P1 wraps a sync function, an async function and an effect", () =>
+  both("wraps a sync function, an async function and an effect", () =>
     Effect.gen(function* () {
       const { exit, status } = yield* make()
       assert.deepStrictEqual(yield* exit(Effect.sync(() => 1)), Exit.succeed(1))
@@ -60,13 +60,13 @@ describe("a call through a closed circuit", () => {
     })
   )
 
-  it("P1 stays synchronous where the effect is", () => {
+  it("stays synchronous where the effect is", () => {
     const breaker = CircuitBreaker.makeUnsafe("api")
     assert.strictEqual(Effect.runSync(CircuitBreaker.protect(Effect.succeed(1), breaker)), 1)
     assert.strictEqual(Effect.runSync(breaker.status).counts.successes, 1)
   })
 
-  it("P1 stays synchronous in every state: trip, refusal, probe, hold, release", () => {
+  it("stays synchronous in every state: trip, refusal, probe, hold, release", () => {
     const breaker = CircuitBreaker.makeUnsafe("api", { ...quick, openFor: 1 })
     const at = { millis: 0 }
     const clock = { ...Clock.Clock.defaultValue(), currentTimeMillisUnsafe: () => at.millis }
@@ -116,7 +116,7 @@ describe("a call through a closed circuit", () => {
 })
 
 describe("an open circuit", () => {
-  both("P0 fails fast: the effect does not run", () =>
+  both("fails fast: the effect does not run", () =>
     Effect.gen(function* () {
       const { exit } = yield* opened()
       let ran = false
@@ -125,7 +125,7 @@ describe("an open circuit", () => {
     })
   )
 
-  both("P3 says which breaker, in which state, since when, why and for how long", () =>
+  both("says which breaker, in which state, since when, why and for how long", () =>
     Effect.gen(function* () {
       yield* TestClock.adjust("1 minute")
       const { exit, succeed } = yield* make({ trip: TripPolicy.consecutive(2), openFor: "10 seconds", log: false })
@@ -156,7 +156,7 @@ describe("an open circuit", () => {
     })
   )
 
-  both("P0 a refusal is caught by its tag, alone or with others", () =>
+  both("a refusal is caught by its tag, alone or with others", () =>
     Effect.gen(function* () {
       const { breaker } = yield* opened()
       const call = Effect.fail(new Unavailable()).pipe(CircuitBreaker.protect(breaker))
@@ -168,7 +168,7 @@ describe("an open circuit", () => {
     })
   )
 
-  both("P0 CircuitOpenError and the error of a timeout are caught apart or together", () =>
+  both("CircuitOpenError and the error of a timeout are caught apart or together", () =>
     Effect.gen(function* () {
       const { breaker } = yield* make(quick)
       const call = Effect.never.pipe(Timeout.timeout("1 second"), CircuitBreaker.protect(breaker))
@@ -188,7 +188,7 @@ describe("an open circuit", () => {
     })
   )
 
-  both("P0 lets the first call through after its time, and not a millisecond before", () =>
+  both("lets the first call through after its time, and not a millisecond before", () =>
     Effect.gen(function* () {
       const { state, succeed } = yield* opened()
       yield* TestClock.adjust(9_999)
@@ -213,7 +213,7 @@ describe("an open circuit", () => {
     })
   )
 
-  both("P2 runs orElse in place of a call that it refuses, and only then", () =>
+  both("runs orElse in place of a call that it refuses, and only then", () =>
     Effect.gen(function* () {
       const { breaker } = yield* make(quick)
       const seen: Array<CircuitBreaker.CircuitOpenError> = []
@@ -271,7 +271,7 @@ describe("an open circuit", () => {
     })
   )
 
-  both("P3 retry around it does not retry its refusals", () =>
+  both("retry around it does not retry its refusals", () =>
     Effect.gen(function* () {
       const { breaker } = yield* opened()
       const exit = yield* Effect.exit(
@@ -351,7 +351,7 @@ describe("a dry run", () => {
 })
 
 describe("layers", () => {
-  both("P0 a class with its layer; every user gets the same breaker", () =>
+  both("a class with its layer: every user gets the same breaker", () =>
     Effect.gen(function* () {
       class Payments extends CircuitBreaker.Service<Payments>()("payments", quick) {}
       const other = Effect.map(Payments, (breaker) => breaker)
@@ -364,7 +364,7 @@ describe("layers", () => {
     })
   )
 
-  it.effect("P4 in-memory without PostgreSQL: the layers need no store, and the shared one takes the local one", () =>
+  it.effect("need no store, and the shared one takes the local store", () =>
     Effect.gen(function* () {
       class Payments extends CircuitBreaker.Service<Payments>()("payments", quick) {}
       for (const layer of [Payments.layer, Payments.layerShared.pipe(Layer.provide(CircuitStore.layerLocal))]) {

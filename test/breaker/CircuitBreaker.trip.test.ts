@@ -22,20 +22,20 @@ describe("trip policies", () => {
     /** The reason, where the last step opens the circuit. */
     readonly opens: string | undefined
   }> = [
-    { name: "P2 the default is five failures in a row", steps: ["fail", "fail", "fail", "fail"], opens: undefined },
+    { name: "the default is five failures in a row", steps: ["fail", "fail", "fail", "fail"], opens: undefined },
     {
-      name: "P2 the default is five failures in a row, the fifth opens",
+      name: "the default is five failures in a row, the fifth opens",
       steps: ["fail", "fail", "fail", "fail", "fail"],
       opens: "5 consecutive failures"
     },
     {
-      name: "P1 consecutive: a success begins the count again",
+      name: "consecutive: a success begins the count again",
       trip: TripPolicy.consecutive(2),
       steps: ["fail", "ok", "fail"],
       opens: undefined
     },
     {
-      name: "P1 consecutive: an ignored call does not",
+      name: "consecutive: an ignored call does not",
       trip: TripPolicy.consecutive(2),
       steps: ["fail", "ignored", "fail"],
       opens: "2 consecutive failures"
@@ -47,25 +47,25 @@ describe("trip policies", () => {
       opens: "2 consecutive failures"
     },
     {
-      name: "P4 failure limit k of n: 3 of 10 opens at the third failure",
+      name: "failure limit k of n: 3 of 10 opens at the third failure",
       trip: TripPolicy.failures({ count: 3, of: 10 }),
       steps: ["fail", "ok", "fail", "ok", "ok", "fail"],
       opens: "3 failures in the last 6 calls"
     },
     {
-      name: "P4 failure limit k of n: not at the second",
+      name: "failure limit k of n: not at the second",
       trip: TripPolicy.failures({ count: 3, of: 10 }),
       steps: ["fail", "fail", "ok"],
       opens: undefined
     },
     {
-      name: "P4 failure limit k of n: a failure n calls ago is forgotten",
+      name: "failure limit k of n: a failure n calls ago is forgotten",
       trip: TripPolicy.failures({ count: 2, of: 3 }),
       steps: ["fail", "ok", "ok", "fail"],
       opens: undefined
     },
     {
-      name: "P4 failure limit k of n: an ignored call is none of the n",
+      name: "failure limit k of n: an ignored call is none of the n",
       trip: TripPolicy.failures({ count: 2, of: 3 }),
       steps: ["fail", "ignored", "ok", "ignored", "fail"],
       opens: "2 failures in the last 3 calls"

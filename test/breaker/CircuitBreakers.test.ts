@@ -30,7 +30,7 @@ const conflict = (one: CircuitBreaker.Options, two: CircuitBreaker.Options) =>
 const predicate = () => true
 
 describe("breakers by name", () => {
-  it.effect("P0 a breaker by name: read its state, reset it by hand", () =>
+  it.effect("are read and reset by hand", () =>
     Effect.gen(function* () {
       yield* caller(yield* CircuitBreaker.make("payments", quick)).fail
       const payments = yield* CircuitBreakers.get("payments")
@@ -79,7 +79,7 @@ describe("breakers by name", () => {
     }).pipe(registered)
   )
 
-  it.effect("P1 holds, release and reset, with key, reason, author and end", () =>
+  it.effect("are held, released and reset, with key, reason, author and end", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make("api", quick)
       const [own, tenant] = [caller(breaker), caller(breaker, { key: "tenant" })]
@@ -276,7 +276,7 @@ describe("layers", () => {
   class Payments extends CircuitBreaker.Service<Payments>()("payments", quick) {}
   class Search extends CircuitBreaker.Service<Search>()("search", quick) {}
 
-  it.effect("P0 one application-wide instance: all layers share one registry", () =>
+  it.effect("all layers of an application share one registry", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual((yield* names).toSorted(), ["payments", "search"])
       assert.strictEqual(yield* CircuitBreakers.get("payments"), yield* Payments)

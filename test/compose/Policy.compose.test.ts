@@ -38,7 +38,7 @@ describe("compose", () => {
     assert.deepStrictEqual(kinds(Policy.compose(Policy.compose(a, b), c)), expected)
   })
 
-  it.effect("P4 SafetyNet of several policies", () =>
+  it.effect("of several policies is one policy to use in many places", () =>
     Effect.gen(function* () {
       const breaker = yield* makeBreaker({ trip: TripPolicy.consecutive(2), openFor: "1 minute" })
       const safetyNet = Policy.compose(
@@ -89,7 +89,7 @@ describe("compose", () => {
     })
   )
 
-  it.effect("P2 its own stacking order lets the fallback hide every failure, and describe says so", () =>
+  it.effect("an order with the fallback innermost hides every failure, and describe says so", () =>
     Effect.gen(function* () {
       const run = Effect.fnUntraced(function* (
         build: (

@@ -37,7 +37,7 @@ describe("the canonical order", () => {
     )
   })
 
-  it.effect("P0 the four stacked on one call, with a timeout", () =>
+  it.effect("all on one call: a fallback, a deadline, a retry, a breaker and a timeout", () =>
     Effect.gen(function* () {
       const breaker = yield* makeBreaker({ trip: TripPolicy.consecutive(4), openFor: "1 minute" })
       const { call, calls } = dependency((n) =>
@@ -99,7 +99,7 @@ describe("the canonical order", () => {
     })
   )
 
-  it.effect("P3 retry around a breaker that does not retry the breaker's own refusal", () =>
+  it.effect("a retry around a breaker does not retry the breaker's own refusal", () =>
     Effect.gen(function* () {
       const breaker = yield* makeBreaker({ trip: TripPolicy.consecutive(2), openFor: "1 minute" })
       const { call, log } = fails()
@@ -223,7 +223,7 @@ describe("the canonical order", () => {
     })
   )
 
-  it.effect("P0 fallback object: functions in sequence until one succeeds, or a default, around the stack", () =>
+  it.effect("a fallback that tries sources in sequence until one succeeds, or a default", () =>
     Effect.gen(function* () {
       const policy = Policy.make({
         fallback: () =>
@@ -237,7 +237,7 @@ describe("the canonical order", () => {
     })
   )
 
-  it.effect("P0 CircuitOpenError and TimeoutError caught apart or together", () =>
+  it.effect("CircuitOpenError and TimeoutExceededError are caught apart or together", () =>
     Effect.gen(function* () {
       const breaker = yield* makeBreaker()
       const policy = Policy.make({ deadline: "1 second", breaker })
@@ -349,7 +349,7 @@ describe("slots", () => {
     })
   )
 
-  it.effect("P3 RetryConfig shared by many functions", () =>
+  it.effect("options of a retry serve many policies", () =>
     Effect.gen(function* () {
       const shared: Retry.Options = { maxAttempts: 2, backoff: everySecond }
       const decoded = Schema.decodeUnknownSync(Retry.Config)({

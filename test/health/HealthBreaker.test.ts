@@ -29,7 +29,7 @@ const reasonOf = <I = never>(source: CircuitBreaker.Source<I>, key?: string) =>
   Effect.map(CircuitBreaker.status(source, { key }), ({ state }) => ("reason" in state ? state.reason : undefined))
 
 describe("fromBreaker", () => {
-  it.effect("P1 observability into service health: an open breaker degrades the report, with its reason", () => {
+  it.effect("an open breaker degrades the report, with its reason", () => {
     class Payments extends CircuitBreaker.Service<Payments>()("payments", options) {}
     return Effect.gen(function* () {
       assert.strictEqual((yield* Health.report).status, "healthy")

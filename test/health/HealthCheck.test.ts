@@ -26,9 +26,9 @@ describe("what the effect of a check says", () => {
   const table: ReadonlyArray<
     [string, Exit.Exit<unknown, unknown>, Health.Status, (string | undefined)?, Schema.Json?]
   > = [
-    ["P2 true", Exit.succeed(true), "healthy"],
-    ["P2 no value", Exit.void, "healthy"],
-    ["P2 details", Exit.succeed({ free: 3 }), "healthy", undefined, { free: 3 }],
+    ["true", Exit.succeed(true), "healthy"],
+    ["no value", Exit.void, "healthy"],
+    ["details", Exit.succeed({ free: 3 }), "healthy", undefined, { free: 3 }],
     [
       "details without a prototype",
       Exit.succeed(Object.assign(Object.create(null), { a: 1 })),
@@ -37,7 +37,7 @@ describe("what the effect of a check says", () => {
       { a: 1 }
     ],
     ["empty details", Exit.succeed({}), "healthy", undefined, {}],
-    ["P2 false", Exit.succeed(false), "unhealthy", "the check answered false"],
+    ["false", Exit.succeed(false), "unhealthy", "the check answered false"],
     ["null", Exit.succeed(null), "healthy"],
     ["zero", Exit.succeed(0), "healthy"],
     ["an empty string", Exit.succeed(""), "healthy"],
@@ -51,7 +51,7 @@ describe("what the effect of a check says", () => {
     ["degraded", Exit.succeed(Health.degraded("slow", { ms: 900 })), "degraded", "slow", { ms: 900 }],
     ["degraded without a message", Exit.succeed(Health.degraded("")), "degraded", ""],
     ["unhealthy", Exit.succeed(Health.unhealthy("full", { free: 0n })), "unhealthy", "full", { free: "0" }],
-    ["P2 a thrown error", Exit.die(new Error("boom")), "unhealthy", "boom"],
+    ["a thrown error", Exit.die(new Error("boom")), "unhealthy", "boom"],
     ["a typed Error", Exit.fail(new Error("refused")), "unhealthy", "refused"],
     [
       "a typed error with a message of its own",

@@ -16,7 +16,7 @@ describe("statusOf", () => {
     ["unhealthy", [check("unhealthy", false), check("degraded", true), check("unhealthy", true)]]
   ]
   for (const [expected, checks] of table) {
-    it(`P0 a report of [${checks.map((c) => `${c.critical ? "critical " : ""}${c.status}`).join(", ")}] is ${expected}`, () => {
+    it(`a report of [${checks.map((c) => `${c.critical ? "critical " : ""}${c.status}`).join(", ")}] is ${expected}`, () => {
       assert.strictEqual(Health.statusOf(checks), expected)
     })
   }
@@ -90,7 +90,7 @@ describe("Report", () => {
     ]
   }
 
-  it("P2 a report encodes to JSON for an HTTP endpoint, durations as milliseconds and times as ISO strings", () => {
+  it("a report encodes to JSON for an HTTP endpoint, durations as milliseconds and times as ISO strings", () => {
     assert.deepStrictEqual(Schema.encodeSync(Health.Report)(report), json as Health.ReportJson)
   })
 

@@ -8,7 +8,7 @@ import * as Health from "../../src/health/Health.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 describe("fromStore", () => {
-  it.effect("P4 in-memory when the store is unavailable: the report is degraded meanwhile, and says why", () => {
+  it.effect("in-memory when the store is unavailable: the report is degraded meanwhile, and says why", () => {
     const memory = MemoryTable.make()
     const StoreLive = Layer.effect(
       CircuitStore.CircuitStore,

@@ -320,13 +320,13 @@ describe("spec", () => {
     }
   })
 
-  it("P2 retry: initial delay 1 s, factor 2, longest delay 60 s, jitter on", () => {
+  it("initial 1 second, factor 2, max 60 seconds, full jitter by default", () => {
     const backoff = Backoff.exponential({ initial: "1 second", factor: 2, max: "60 seconds" })
     assert.deepStrictEqual(millis(backoff, 8), [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
     assert.strictEqual(backoff[Backoff.TypeId].jitter, "full")
   })
 
-  it.effect("P3 retry: base delay 0.1 s, longest delay 60 s, base 2, jitter factor 0.1", () =>
+  it.effect("initial 100 millis, factor 2, max 60 seconds, jitter ratio 0.1", () =>
     Effect.gen(function* () {
       const backoff = Backoff.exponential({
         initial: "100 millis",
@@ -341,7 +341,7 @@ describe("spec", () => {
     })
   )
 
-  it("P4 ExponentialDelay(min, max, factor, jitter) and FixedDelay", () => {
+  it("initial 2 seconds, factor 2, max 10 seconds, jitter ratio 0.2; and a constant delay", () => {
     const exponential = Backoff.exponential({
       initial: "2 seconds",
       max: "10 seconds",

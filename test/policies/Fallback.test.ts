@@ -267,7 +267,7 @@ describe("when the fallback fails too", () => {
 
 describe("Fallback.orElseSucceed", () => {
   for (const value of [0, "", [], null, undefined, false, Number.NaN]) {
-    it.effect(`P2 fallback with default: ${JSON.stringify(value)} is a default`, () =>
+    it.effect(`${JSON.stringify(value)} is a default`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual<unknown>(yield* Fallback.orElseSucceed(fails("no"), () => value), value)
         assert.deepStrictEqual<unknown>(yield* fails("no").pipe(Fallback.orElseSucceed(() => value)), value)
@@ -869,7 +869,7 @@ describe("bad options", () => {
   )
 })
 
-describe("parity", () => {
+describe("examples", () => {
   const chain = (
     primary: Effect.Effect<string, string>,
     backup: Effect.Effect<string, string>,
@@ -880,7 +880,7 @@ describe("parity", () => {
       { default: () => "default" }
     ).pipe(Effect.map(({ source, value }) => [source, value]))
 
-  it.effect("P2 fallback chain: primary, backup, cache, default", () =>
+  it.effect("a chain of primary, backup, cache and default", () =>
     Effect.gen(function* () {
       const down = fails("down")
       assert.deepStrictEqual(yield* chain(Effect.succeed("p"), down, down), ["primary", "p"])
@@ -890,7 +890,7 @@ describe("parity", () => {
     })
   )
 
-  it.effect("P0 fallback object: functions in sequence until one succeeds, or a default", () =>
+  it.effect("functions in sequence until one succeeds, or a default", () =>
     Effect.gen(function* () {
       const functions = [() => fails("down"), () => Effect.succeed("second"), () => Effect.succeed("third")]
       const sources = functions.map((f, i) => Fallback.source(`function ${i + 1}`, f))

@@ -12,7 +12,7 @@ describe("retryOrExhausted", () => {
     return { attempts, elapsed: Duration.toMillis(elapsed), lastError, why }
   })
 
-  it.effect("P3 RetryExhaustedError with attempts and last exception", () =>
+  it.effect("fails with RetryExhaustedError, with the attempts and the last error", () =>
     Effect.gen(function* () {
       const { effect } = scripted(Exit.fail("a"), Exit.fail("b"), Exit.fail("c"))
       assert.deepStrictEqual(yield* exhausted(Retry.retryOrExhausted(effect, { backoff: second })), {

@@ -58,7 +58,7 @@ describe("retry", () => {
     )
   }
 
-  it.effect("P0 retry: exponential waits, some errors are retried and others fail at once", () =>
+  it.effect("waits exponentially, retries some errors and fails at once with others", () =>
     Effect.gen(function* () {
       const policy = Retry.retry({
         maxAttempts: 4,
@@ -74,11 +74,11 @@ describe("retry", () => {
     })
   )
 
-  it.effect("P2 retry: max_attempts 3, initial_delay 1 s, backoff_factor 2, max_delay 60 s, jitter on", () =>
+  it.effect("three attempts, waits from 1 second by a factor of 2 up to 60 seconds, with full jitter", () =>
     Effect.gen(function* () {
       const backoff = Backoff.exponential({ initial: "1 second", factor: 2, max: "60 seconds", jitter: "full" })
       const { effect, starts } = scripted(Exit.fail("no"))
-      yield* settle(Retry.retry(effect, { maxAttempts: 3, backoff }).pipe(Random.withSeed("P2")))
+      yield* settle(Retry.retry(effect, { maxAttempts: 3, backoff }).pipe(Random.withSeed("retry")))
       assert.lengthOf(starts, 3)
       const [first, next, last] = starts as [number, number, number]
       assert.isTrue(next - first > 0 && next - first < 1000)
@@ -86,39 +86,37 @@ describe("retry", () => {
     })
   )
 
-  it.effect(
-    "P3 retry: max_attempts with the first, base_delay, exponential_base, jitter factor, retry_on, on_retry",
-    () =>
-      Effect.gen(function* () {
-        const seen: Array<readonly [attempt: number, error: string]> = []
-        const { effect, starts } = scripted(Exit.fail(new Unavailable({})))
-        const { exit } = yield* settle(
-          effect.pipe(
-            Retry.retry({
-              maxAttempts: 3,
-              backoff: Backoff.exponential({
-                initial: "100 millis",
-                factor: 2,
-                max: "60 seconds",
-                jitter: Backoff.ratio(0.1)
-              }),
-              while: ["Unavailable"],
-              onRetry: ({ attempt, error }) => Effect.sync(() => seen.push([attempt, error._tag]))
-            })
-          )
+  it.effect("counts the first attempt, waits with a jitter ratio, retries one tag and runs onRetry", () =>
+    Effect.gen(function* () {
+      const seen: Array<readonly [attempt: number, error: string]> = []
+      const { effect, starts } = scripted(Exit.fail(new Unavailable({})))
+      const { exit } = yield* settle(
+        effect.pipe(
+          Retry.retry({
+            maxAttempts: 3,
+            backoff: Backoff.exponential({
+              initial: "100 millis",
+              factor: 2,
+              max: "60 seconds",
+              jitter: Backoff.ratio(0.1)
+            }),
+            while: ["Unavailable"],
+            onRetry: ({ attempt, error }) => Effect.sync(() => seen.push([attempt, error._tag]))
+          })
         )
-        assert.deepStrictEqual(exit, Exit.fail(new Unavailable({})))
-        assert.deepStrictEqual(seen, [
-          [1, "Unavailable"],
-          [2, "Unavailable"]
-        ])
-        const [first, next, last] = starts as [number, number, number]
-        assert.closeTo(next - first, 100, 10)
-        assert.closeTo(last - next, 200, 20)
-      })
+      )
+      assert.deepStrictEqual(exit, Exit.fail(new Unavailable({})))
+      assert.deepStrictEqual(seen, [
+        [1, "Unavailable"],
+        [2, "Unavailable"]
+      ])
+      const [first, next, last] = starts as [number, number, number]
+      assert.closeTo(next - first, 100, 10)
+      assert.closeTo(last - next, 200, 20)
+    })
   )
 
-  it("P3 retry: synchronous retry stays synchronous", () => {
+  it("stays synchronous where the effect is", () => {
     let calls = 0
     const effect = Effect.suspend(() => (++calls < 3 ? Effect.fail("no") : Effect.succeed(calls)))
     assert.strictEqual(Effect.runSync(Retry.retry(effect, { backoff: atOnce })), 3)
@@ -129,7 +127,7 @@ describe("retry", () => {
     )
   })
 
-  it.effect("P3 retry: RetryConfig shared by many functions", () =>
+  it.effect("one set of options serves many effects", () =>
     Effect.gen(function* () {
       const shared: Retry.Options = { maxAttempts: 2, backoff: second, while: ["Unavailable", "Timeout"] }
       const one = scripted(Exit.fail(new Unavailable({})))
@@ -145,7 +143,7 @@ describe("retry", () => {
     })
   )
 
-  it.effect("P4 retry: ExponentialDelay(min, max, factor, jitter), FixedDelay, max_retries", () =>
+  it.effect("waits exponentially up to the longest delay, without jitter", () =>
     Effect.gen(function* () {
       const exponential = scripted(Exit.fail("no"))
       const backoff = Backoff.exponential({ initial: "1 second", max: "4 seconds", factor: 3, jitter: "none" })
@@ -154,7 +152,7 @@ describe("retry", () => {
     })
   )
 
-  it.effect("P4 retry: FixedDelay, two retries", () =>
+  it.effect("waits a constant time, with two retries", () =>
     Effect.gen(function* () {
       const fixed = scripted(Exit.fail("no"))
       yield* settle(Retry.retry(fixed.effect, { maxAttempts: 3, backoff: Backoff.constant("2 seconds") }))
@@ -327,7 +325,7 @@ describe("while", () => {
 describe("refusals", () => {
   const refused = new Refused({ retryAfter: Duration.seconds(30) })
 
-  it.effect("P3 retry: retry around a breaker does not retry the breaker's own refusal", () =>
+  it.effect("a retry around a breaker does not retry the breaker's own refusal", () =>
     Effect.gen(function* () {
       const shown: Array<string> = []
       const { effect, starts } = scripted<never, Unavailable | Refused>(

@@ -793,15 +793,13 @@ describe("Timeout.orElse", () => {
 
 describe("Timeout.orElseSucceed", () => {
   for (const value of [0, "", [], null, undefined, false, Number.NaN]) {
-    it.effect(
-      `P2 timeout with a default value (0, "", [] and null are values): ${JSON.stringify(value)} is a default`,
-      () =>
-        Effect.gen(function* () {
-          const last = yield* settle(Effect.never.pipe(Timeout.orElseSucceed("2 seconds", () => value)))
-          assert.deepStrictEqual(last, Exit.succeed(value))
-          const first = yield* settle(Timeout.orElseSucceed(Effect.never, "2 seconds", () => value))
-          assert.deepStrictEqual(first, Exit.succeed(value))
-        })
+    it.effect(`${JSON.stringify(value)} is a default`, () =>
+      Effect.gen(function* () {
+        const last = yield* settle(Effect.never.pipe(Timeout.orElseSucceed("2 seconds", () => value)))
+        assert.deepStrictEqual(last, Exit.succeed(value))
+        const first = yield* settle(Timeout.orElseSucceed(Effect.never, "2 seconds", () => value))
+        assert.deepStrictEqual(first, Exit.succeed(value))
+      })
     )
   }
 
@@ -823,8 +821,8 @@ describe("Timeout.orElseSucceed", () => {
   )
 })
 
-describe("parity", () => {
-  it.effect("P2 timeout as wrapper, with fallback, and one-off with a default value", () =>
+describe("examples", () => {
+  it.effect("as a wrapper, with a fallback, and once with a default value", () =>
     Effect.gen(function* () {
       const slow = <A>(value: A) => Effect.delay(Effect.succeed(value), "5 seconds")
       const limited = <A, E, R>(self: Effect.Effect<A, E, R>) => Timeout.timeout(self, "3 seconds")
@@ -839,7 +837,7 @@ describe("parity", () => {
     })
   )
 
-  it.effect("P0 a TimeoutExceededError is caught by its tag", () =>
+  it.effect("a TimeoutExceededError is caught by its tag", () =>
     Effect.gen(function* () {
       const exit = yield* settle(
         Effect.never.pipe(

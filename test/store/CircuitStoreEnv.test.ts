@@ -128,7 +128,7 @@ const failure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.exit(effect), (exit) => (Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : ""))
 
 describe("CircuitStoreEnv", () => {
-  it.live("P4 in-memory when PostgreSQL is not configured: nothing is shared, and the log says so", () =>
+  it.live("in-memory when PostgreSQL is not configured: nothing is shared, and the log says so", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.scoped(share({})), {
         lines: [
@@ -166,7 +166,7 @@ describe("CircuitStoreEnv", () => {
   )
 
   layer(Postgres.layer, { excludeTestServices: true, timeout: "1 minute" })("PostgreSQL", (it) => {
-    it.effect("P4 PostgreSQL storage configured from the environment: circuits are shared", () =>
+    it.effect("PostgreSQL storage configured from the environment: circuits are shared", () =>
       Effect.gen(function* () {
         const server = yield* Postgres.Server
         const { lines, read } = yield* Effect.scoped(share({ DATABASE_URL: server.url }))
@@ -176,7 +176,7 @@ describe("CircuitStoreEnv", () => {
       })
     )
 
-    it.effect("P4 in-memory when PostgreSQL is away at the start: its trip reaches others when it is there", () =>
+    it.effect("in-memory when PostgreSQL is away at the start: its trip reaches others when it is there", () =>
       Effect.gen(function* () {
         const server = yield* Postgres.Server
         const url = yield* server.database

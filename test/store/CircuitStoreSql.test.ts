@@ -26,7 +26,7 @@ const monitoring = (sql: SqlClient.SqlClient) =>
     SELECT resource_key, state, failure_count, open_until, updated_at FROM resilience_circuits`
 
 layer(Postgres.layer, { excludeTestServices: true, timeout: "1 minute" })("CircuitStoreSql", (it) => {
-  it.effect("P4 PostgreSQL storage: the layer makes the table, and the monitoring query reads it", () =>
+  it.effect("PostgreSQL storage: the layer makes the table, and the monitoring query reads it", () =>
     Effect.gen(function* () {
       const server = yield* Postgres.Server
       const sql = yield* server.client(yield* server.database)
