@@ -1,5 +1,5 @@
 /**
- * Bearer tokens by which a control plane knows its operators.
+ * Bearer tokens that identify the operators of a control plane.
  */
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import { hasProperty } from "effect/Predicate"
@@ -7,17 +7,17 @@ import * as Redacted from "effect/Redacted"
 import * as Rules from "../../core/internal/Rules.ts"
 
 /**
- * Tokens by the name of who has them.
+ * Tokens by the name of their operator.
  */
 export interface NamedTokens {
   readonly [operator: string]: Redacted.Redacted
 }
 
 /**
- * Token that was checked.
+ * Token that was checked, for comparisons.
  */
 export interface Token {
-  /** Who has it, absent where all operators have the same. */
+  /** Name of its owner, absent where all operators have the same one. */
   readonly operator: string | undefined
   readonly bytes: Uint8Array
 }
@@ -25,31 +25,41 @@ export interface Token {
 const encoder = /* @__PURE__ */ (() => new TextEncoder())()
 
 /**
- * Returns the tokens of an option, and throws an `InvalidOptionError` that does
- * not tell them where one could be guessed or cannot be sent.
+ * Checks that tokens can be sent and not easily be guessed. Otherwise throws an
+ * `InvalidOptionError` that does not reveal them.
  */
-export const resolve = (
-  module: string,
-  token: Redacted.Redacted | NamedTokens | undefined
-): ReadonlyArray<Token> | undefined => {
-  if (token === undefined) return undefined
-  const make = (field: string, operator: string | undefined, secret: Redacted.Redacted): Token => {
-    // JavaScript may pass anything.
-    const text: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
-    return typeof text === "string" && /^[\w~.+/-]{16,}=*$/.test(text)
-      ? { operator, bytes: encoder.encode(text) }
-      : Rules.reject(module, field, Redacted.make(text), "a Redacted of at least 16 characters of a bearer token")
+export const check = (module: string, token: Redacted.Redacted | NamedTokens): void => {
+  if (Redacted.isRedacted(token)) return checkOne(module, "token", token)
+  const operators = Object.entries(token)
+  if (operators.length === 0) Rules.reject(module, "token", token, "at least one token, or absent")
+  for (const [operator, secret] of operators) {
+    checkOne(module, `token.${Rules.name(module, "token", operator)}`, secret)
   }
-  if (Redacted.isRedacted(token)) return [make("token", undefined, token)]
-  const tokens = Object.entries(token).map(([operator, secret]) =>
-    make(`token.${operator}`, Rules.name(module, "token", operator), secret)
-  )
-  return tokens.length === 0 ? Rules.reject(module, "token", token, "at least one token, or absent") : tokens
+}
+
+const checkOne = (module: string, field: string, secret: Redacted.Redacted): void => {
+  // JavaScript may pass anything.
+  const text: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
+  if (typeof text === "string" && /^[\w~.+/-]{16,}=*$/.test(text)) return
+  Rules.reject(module, field, Redacted.make(text), "a Redacted of at least 16 characters of a bearer token")
 }
 
 /**
- * Returns who sends a request, or nothing where it does not bring one token that
- * is known.
+ * Returns tokens that were checked as they are compared.
+ */
+export const of = (token: Redacted.Redacted | NamedTokens): ReadonlyArray<Token> =>
+  Redacted.isRedacted(token)
+    ? [make(undefined, token)]
+    : Object.entries(token).map(([operator, secret]) => make(operator, secret))
+
+const make = (operator: string | undefined, secret: Redacted.Redacted): Token => ({
+  operator,
+  bytes: encoder.encode(Redacted.value(secret))
+})
+
+/**
+ * Returns the operator who sends a request, or `undefined` unless it has exactly
+ * one token and that is a known one.
  */
 export const operatorOf = (
   tokens: ReadonlyArray<Token>,
@@ -63,7 +73,7 @@ export const operatorOf = (
   return found === undefined ? undefined : { name: found.operator }
 }
 
-// How long it takes depends on the candidate alone.
+// The time it takes depends on the candidate alone.
 const isSame = (candidate: Uint8Array, secret: Uint8Array): boolean => {
   let differs = candidate.length ^ secret.length
   for (let i = 0; i < candidate.length; i++) {

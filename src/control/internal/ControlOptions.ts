@@ -1,0 +1,163 @@
+/**
+ * Options of a control plane, checked when its layer is made.
+ */
+import type * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
+import type * as Policy from "../../compose/Policy.ts"
+import * as Rules from "../../core/internal/Rules.ts"
+import * as ControlApi from "../ControlApi.ts"
+import * as Tokens from "./Tokens.ts"
+
+/**
+ * Limits of the requests to a control plane.
+ */
+export interface Limits {
+  /** Changes per minute. Default: 60. */
+  readonly changesPerMinute?: number | undefined
+  /** Reads per second, without those of streams, and as many requests for the page. Default: 100. */
+  readonly readsPerSecond?: number | undefined
+  /** Wrong tokens per minute that are answered with 401 and logged. Further ones get 429. Default: 30. */
+  readonly wrongTokensPerMinute?: number | undefined
+  /** Streams of events at one time. Default: 1000. */
+  readonly streams?: number | undefined
+  /** Bytes that may wait for the reader of a stream. Default: 4 MiB. */
+  readonly streamBytes?: number | undefined
+}
+
+/**
+ * Options of a control plane.
+ */
+export interface Options {
+  /** Path under which it is mounted. Default: `"/resilience"`. */
+  readonly prefix?: `/${string}` | undefined
+  /** Policies that it describes, by name. Default: none. */
+  readonly policies?: { readonly [name: string]: Policy.Any } | undefined
+  /**
+   * Whether it shows messages of errors, and messages and details of health
+   * checks. Default: whether reading needs credentials.
+   */
+  readonly details?: boolean | undefined
+  /** Circuits in a list where the request does not ask for a number of them. Default: 500. */
+  readonly circuits?: number | undefined
+  /** How often streams get what differs. Default: 1 second. */
+  readonly updates?: Duration.Input | undefined
+  /** Length of a period by which activity is counted. 60 periods are kept. Default: 5 seconds. */
+  readonly activity?: Duration.Input | undefined
+  /** Whether there is a page that shows all of it. Default: true. */
+  readonly dashboard?: boolean | undefined
+  /** How often streams get a sign of life. Default: 15 seconds. */
+  readonly heartbeat?: Duration.Input | undefined
+  /** Limits of the requests to it. */
+  readonly limits?: Limits | undefined
+}
+
+/**
+ * Options of a control plane that knows operators by tokens.
+ */
+export interface TokenOptions extends Options {
+  /**
+   * Token of all operators, or tokens by the operator's name. A token has at
+   * least 16 characters of `A-Z a-z 0-9 - . _ ~ + / =`. Default: none, and no
+   * routes that change something.
+   */
+  readonly token?: Redacted.Redacted | Tokens.NamedTokens | undefined
+  /** Whether reading needs a token too. Default: `"token"` where one is configured, else `"open"`. */
+  readonly reading?: "token" | "open" | undefined
+}
+
+/**
+ * Values of options that are not given.
+ */
+export const defaults = {
+  prefix: "/resilience",
+  policies: {},
+  circuits: 500,
+  updates: "1 second",
+  activity: "5 seconds",
+  dashboard: true,
+  heartbeat: "15 seconds",
+  limits: {
+    changesPerMinute: 60,
+    readsPerSecond: 100,
+    wrongTokensPerMinute: 30,
+    streams: 1000,
+    streamBytes: 4 * 1024 * 1024
+  }
+} as const satisfies Options
+
+/**
+ * Options of a control plane, checked and with their defaults. Durations are in
+ * milliseconds.
+ */
+export interface Resolved {
+  readonly prefix: `/${string}`
+  readonly policies: { readonly [name: string]: Policy.Any }
+  readonly details: boolean
+  readonly circuits: number
+  readonly updates: number
+  readonly activity: number
+  readonly dashboard: boolean
+  readonly heartbeat: number
+  readonly limits: { readonly [Name in keyof Limits]-?: number }
+}
+
+/**
+ * Options of a control plane that knows operators by tokens, checked and with
+ * their defaults.
+ */
+export interface TokensResolved extends Resolved {
+  readonly token: Redacted.Redacted | Tokens.NamedTokens | undefined
+  readonly reading: "token" | "open"
+}
+
+const module = "ControlPlane"
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = (options: TokenOptions = {}): TokensResolved => {
+  const { token } = options
+  if (token !== undefined) Tokens.check(module, token)
+  const reading = options.reading ?? (token === undefined ? "open" : "token")
+  if (reading === "token" && token === undefined) {
+    Rules.reject(module, "token", undefined, "given to read with a token")
+  }
+  return { ...resolveShared(options, reading === "token"), token, reading }
+}
+
+/**
+ * Checks the options that need no token and fills in the defaults. `authorized`
+ * says whether reading needs credentials. Throws an `InvalidOptionError`.
+ */
+export const resolveShared = (options: Options, authorized: boolean): Resolved => {
+  const limits = options.limits ?? {}
+  const limit = (field: keyof Limits) => Rules.count(module, `limits.${field}`, limits[field] ?? defaults.limits[field])
+  return {
+    prefix: checkPrefix(options.prefix ?? defaults.prefix),
+    policies: options.policies ?? defaults.policies,
+    details: Rules.boolean(module, "details", options.details ?? authorized),
+    circuits: checkCircuits(options.circuits ?? defaults.circuits),
+    updates: Rules.millis(module, "updates", options.updates ?? defaults.updates),
+    activity: Rules.millis(module, "activity", options.activity ?? defaults.activity),
+    dashboard: Rules.boolean(module, "dashboard", options.dashboard ?? defaults.dashboard),
+    heartbeat: Rules.millis(module, "heartbeat", options.heartbeat ?? defaults.heartbeat),
+    limits: {
+      changesPerMinute: limit("changesPerMinute"),
+      readsPerSecond: limit("readsPerSecond"),
+      wrongTokensPerMinute: limit("wrongTokensPerMinute"),
+      streams: limit("streams"),
+      streamBytes: limit("streamBytes")
+    }
+  }
+}
+
+// Segments that clients, proxies and the router take as they are.
+const prefixRule = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/
+
+const checkPrefix = (prefix: `/${string}`): `/${string}` =>
+  prefixRule.test(prefix) ? prefix : Rules.reject(module, "prefix", prefix, "a path such as /resilience")
+
+const checkCircuits = (circuits: number): number =>
+  Rules.count(module, "circuits", circuits) <= ControlApi.bounds.circuits
+    ? circuits
+    : Rules.reject(module, "circuits", circuits, `at most ${ControlApi.bounds.circuits}`)

@@ -1,0 +1,130 @@
+/**
+ * Guards of the routes of a control plane: tokens, limits and bodies.
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpEffect from "effect/http/HttpEffect"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import type { unhandled } from "effect/Types"
+import * as ControlApi from "../ControlApi.ts"
+import type { Resolved } from "./ControlOptions.ts"
+import * as Tokens from "./Tokens.ts"
+
+const maxBodyBytes = 16 * 1024
+
+/**
+ * Creates the middleware that admits requests with one of the tokens.
+ */
+export const authorization = ({ limits }: Resolved, tokens: ReadonlyArray<Tokens.Token>, reading: "token" | "open") =>
+  Effect.map(makeLimiter, (limiter) =>
+    ControlApi.Authorization.of((httpEffect, { endpoint, group }) =>
+      Effect.gen(function* () {
+        const isOpen = reading === "open" && group.identifier !== ControlApi.OperationsGroup.identifier
+        // A browser that opens the page cannot bring a token yet.
+        if (isOpen || group.identifier === ControlApi.DashboardGroup.identifier) {
+          return yield* Effect.provideService(httpEffect, ControlApi.Operator, { name: undefined })
+        }
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const operator = Tokens.operatorOf(tokens, request)
+        if (operator !== undefined) return yield* Effect.provideService(httpEffect, ControlApi.Operator, operator)
+        yield* setHeader("www-authenticate", "Bearer")
+        if (request.headers["authorization"] === undefined) {
+          return yield* new ControlApi.Unauthorized({ message: "A bearer token is needed" })
+        }
+        yield* limiter("wrongTokens", limits.wrongTokensPerMinute, "1 minute")
+        yield* Effect.logWarning("Control plane refused a wrong token").pipe(
+          Effect.annotateLogs("control.action", endpoint.identifier)
+        )
+        return yield* new ControlApi.Unauthorized({ message: "One valid bearer token is needed" })
+      })
+    )
+  )
+
+/**
+ * Creates the middleware that refuses requests beyond the limits, and those that
+ * break a rule of the definition.
+ */
+export const requests = ({ limits }: Resolved) =>
+  Effect.map(makeLimiter, (limiter) =>
+    ControlApi.Requests.of((httpEffect, { endpoint, group }) =>
+      Effect.gen(function* () {
+        if (endpoint.method === "POST") {
+          yield* limiter("changes", limits.changesPerMinute, "1 minute")
+          yield* checkBody
+        } else if (group.identifier === ControlApi.DashboardGroup.identifier) {
+          // A request that needs no token takes nothing from those that have one.
+          yield* limiter("pages", limits.readsPerSecond, "1 second")
+        } else if (endpoint.identifier !== "events") {
+          yield* limiter("reads", limits.readsPerSecond, "1 second")
+        }
+        return yield* Effect.catch(httpEffect, (error): Effect.Effect<never, unhandled | ControlApi.InvalidRequest> =>
+          HttpApiError.HttpApiSchemaError.is(error) && error.kind !== "Body" && error.kind !== "ResponseHeaders"
+            ? Effect.fail(new ControlApi.InvalidRequest({ message: explain(error) }))
+            : Effect.fail(error)
+        )
+      })
+    )
+  )
+
+/**
+ * Fails with an error that says after how many seconds to try again.
+ */
+export const tooMany = (message: string, retryAfter: number) =>
+  Effect.andThen(
+    setHeader("retry-after", String(retryAfter)),
+    Effect.fail(new ControlApi.TooManyRequests({ message, retryAfter }))
+  )
+
+const setHeader = (name: string, value: string) =>
+  HttpEffect.appendPreResponseHandler((_, response) =>
+    Effect.succeed(HttpServerResponse.setHeader(response, name, value))
+  )
+
+/** Creates a function that takes a token of a bucket, or fails. */
+const makeLimiter = /* @__PURE__ */ (() =>
+  RateLimiter.make.pipe(
+    Effect.provide(RateLimiter.layerStoreMemory, { local: true }),
+    Effect.map(
+      ({ consume }) =>
+        (key: string, limit: number, window: Duration.Input) =>
+          Effect.catch(consume({ algorithm: "token-bucket", key, limit, window }), ({ reason }) =>
+            tooMany(
+              "Too many requests",
+              reason._tag === "RateLimitExceeded" ? Math.max(1, Math.ceil(Duration.toSeconds(reason.retryAfter))) : 1
+            )
+          )
+    )
+  ))()
+
+const explain = ({ cause, kind }: HttpApiError.HttpApiSchemaError): string => {
+  const text = `${kind}: ${cause.message}`
+  return text.length > 500 ? `${text.slice(0, 499)}…` : text
+}
+
+/** Reads the body, which is kept for the route that decodes it. */
+const checkBody = /* @__PURE__ */ (() =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const { headers } = request
+    // A form of another site can send any other type without being asked.
+    if (
+      !/^application\/json *(;|$)/i.test(headers["content-type"] ?? "") ||
+      headers["content-encoding"] !== undefined
+    ) {
+      return yield* new ControlApi.NotJson({ message: "The body must be application/json" })
+    }
+    const tooLarge = new ControlApi.BodyTooLarge({
+      message: `The body must be no longer than ${maxBodyBytes} bytes`,
+      maxBytes: maxBodyBytes
+    })
+    if (Number(headers["content-length"] ?? 0) > maxBodyBytes) return yield* tooLarge
+    yield* request.text.pipe(
+      Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(maxBodyBytes)),
+      Effect.mapError(() => tooLarge)
+    )
+  }))()

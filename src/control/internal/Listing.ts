@@ -1,0 +1,93 @@
+/**
+ * Circuits of the registry as the control plane shows them.
+ */
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
+import type * as Breaker from "../../breaker/internal/Breaker.ts"
+import type * as Circuit from "../../breaker/internal/Circuit.ts"
+import * as CircuitStatus from "../../breaker/internal/CircuitStatus.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as Text from "../../core/internal/Text.ts"
+import type * as ControlApi from "../ControlApi.ts"
+import type * as Activity from "./Activity.ts"
+
+type Chosen = readonly [breaker: Breaker.Breaker, circuit: Circuit.Circuit]
+
+/**
+ * Circuits of the registry.
+ */
+export class Listing {
+  private readonly registry: CircuitBreakers.CircuitBreakers["Service"]
+  private readonly details: boolean
+  private readonly latencies: Activity.Latencies
+  private readonly messages = new WeakMap<Cause.Cause<unknown>, string>()
+
+  constructor(registry: CircuitBreakers.CircuitBreakers["Service"], details: boolean, latencies: Activity.Latencies) {
+    this.registry = registry
+    this.details = details
+    this.latencies = latencies
+  }
+
+  /** Returns at most `limit` circuits as they are at `now`. */
+  list(limit: number, now: number): ControlApi.Circuits {
+    const { chosen, total } = this.choose(limit)
+    return { at: now, circuits: chosen.map(([breaker, circuit]) => this.show(breaker, circuit, now)), total }
+  }
+
+  /**
+   * Returns at most `limit` circuits and the number of all.
+   *
+   * There may be many thousand keys, of which the closed ones say the least.
+   */
+  choose(limit: number): { readonly chosen: ReadonlyArray<Chosen>; readonly total: number } {
+    const own: Array<Chosen> = []
+    const troubled: Array<Chosen> = []
+    const closed: Array<Chosen> = []
+    let total = 0
+    for (const { breaker } of this.registry.entries.values()) {
+      for (const circuit of breaker.circuits()) {
+        total++
+        const list = circuit.key === undefined ? own : circuit.current._tag === "Closed" ? closed : troubled
+        if (list.length < limit) list.push([breaker, circuit])
+      }
+    }
+    return { chosen: [...own, ...troubled, ...closed].slice(0, limit), total }
+  }
+
+  /** Returns a circuit as it is at `now`. */
+  show(breaker: Breaker.Breaker, circuit: Circuit.Circuit, now: number): ControlApi.Circuit {
+    // A hold on the breaker also holds its keys.
+    const state = CircuitState.isHeld(breaker.main.current) ? breaker.main.current : circuit.current
+    const status = CircuitStatus.make(circuit, state, now)
+    const { key, lastFailure } = status
+    const latency = this.latencies.of(circuit)
+    const retryAfter = status.retryAfter === undefined ? 0 : Duration.toMillis(status.retryAfter)
+    return {
+      name: status.name,
+      ...(key === undefined ? undefined : { key }),
+      state,
+      dryRun: status.dryRun,
+      counts: status.counts,
+      inFlight: status.inFlight,
+      windows: status.windows,
+      recent: status.recent,
+      ...(lastFailure === undefined
+        ? undefined
+        : {
+            lastFailure: {
+              at: lastFailure.at,
+              ...(this.details ? { message: this.message(lastFailure.cause) } : undefined)
+            }
+          }),
+      ...(retryAfter > 0 ? { retryAt: now + retryAfter } : undefined),
+      ...(latency === undefined ? undefined : { latency })
+    }
+  }
+
+  private message(cause: Cause.Cause<unknown>): string {
+    let text = this.messages.get(cause)
+    if (text === undefined) this.messages.set(cause, (text = Text.summary(cause)))
+    return text
+  }
+}
