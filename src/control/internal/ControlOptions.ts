@@ -133,7 +133,7 @@ export const resolveShared = (options: Options, authorized: boolean): Resolved =
   const limits = options.limits ?? {}
   const limit = (field: keyof Limits) => Rules.count(module, `limits.${field}`, limits[field] ?? defaults.limits[field])
   return {
-    prefix: checkPrefix(options.prefix ?? defaults.prefix),
+    prefix: Rules.path(module, "prefix", options.prefix ?? defaults.prefix),
     policies: options.policies ?? defaults.policies,
     details: Rules.boolean(module, "details", options.details ?? authorized),
     circuits: checkCircuits(options.circuits ?? defaults.circuits),
@@ -150,12 +150,6 @@ export const resolveShared = (options: Options, authorized: boolean): Resolved =
     }
   }
 }
-
-// Segments that clients, proxies and the router take as they are.
-const prefixRule = /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)+$/
-
-const checkPrefix = (prefix: `/${string}`): `/${string}` =>
-  prefixRule.test(prefix) ? prefix : Rules.reject(module, "prefix", prefix, "a path such as /resilience")
 
 const checkCircuits = (circuits: number): number =>
   Rules.count(module, "circuits", circuits) <= ControlApi.bounds.circuits
