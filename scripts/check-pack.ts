@@ -15,8 +15,9 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, join, resolve, sep } from "node:path"
+import { delimiter, dirname, join, resolve, sep } from "node:path"
 import { build } from "esbuild"
+import { linksOf } from "./docs-links.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const temp = mkdtempSync(join(tmpdir(), "effect-resilience-"))
@@ -84,9 +85,12 @@ const check = async (): Promise<void> => {
   const files = pack.files.map(({ path }) => path)
 
   const stray = files.filter(
-    (path) => !/^(?:dist|src|ops)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
+    (path) => !/^(?:dist|docs|examples|ops|src)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
   )
-  demand(stray.length === 0, `the package must hold dist, src, ops and its papers, and holds ${stray.join(", ")}`)
+  demand(
+    stray.length === 0,
+    `the package must hold dist, docs, examples, ops, src and its papers, and holds ${stray.join(", ")}`
+  )
   const expected = [
     "README.md",
     "LICENSE",
@@ -96,6 +100,18 @@ const check = async (): Promise<void> => {
   ]
   const missing = expected.filter((path) => !files.includes(path))
   demand(missing.length === 0, `the package lacks ${missing.join(", ")}`)
+
+  // Documents link to files of the package. What shows that a claim holds is in the repository alone.
+  const evidence = /^(?:bench|chaos|test)\/|^CONTRIBUTING\.md$/
+  const lost = files
+    .filter((file) => file.endsWith(".md"))
+    .flatMap((file) =>
+      linksOf(readFileSync(join(root, file), "utf8"))
+        .map(({ path, target }) => ({ target, to: path === "" ? file : join(dirname(file), path).replace(/\/$/, "") }))
+        .filter(({ to }) => !evidence.test(to) && !files.some((path) => path === to || path.startsWith(`${to}/`)))
+        .map(({ target }) => `${file}: ${target}`)
+    )
+  demand(lost.length === 0, `documents of the package link to what it lacks: ${lost.join(", ")}`)
 
   run(process.execPath, [join(tools, "publint/src/cli.js"), "--strict"], root)
   run(

@@ -51,31 +51,53 @@ export const anchorsOf = (text: string): ReadonlySet<string> => {
   return anchors
 }
 
+/** Relative link of a Markdown file. */
+export interface Link {
+  readonly line: number
+  /** Link as it is written. */
+  readonly target: string
+  /** File or folder, from the folder of the file; empty for the file itself. */
+  readonly path: string
+  readonly anchor: string
+}
+
+/** Finds the relative links of a Markdown file, outside code. */
+export const linksOf = (text: string): ReadonlyArray<Link> =>
+  prose(text)
+    .split("\n")
+    .flatMap((line, index) =>
+      [
+        ...line.matchAll(/\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)/g),
+        ...line.matchAll(/^\s*\[[^\]]+\]:\s*<?(\S+?)>?(?:\s+"[^"]*")?\s*$/g),
+        ...line.matchAll(/<(?:a|img)\b[^>]*\b(?:href|src)="([^"]+)"/g)
+      ]
+        .map((match) => match[1] ?? "")
+        .filter((target) => !/^[a-z][a-z+.-]*:/i.test(target))
+        .map((target) => {
+          const hash = target.indexOf("#")
+          return {
+            line: index + 1,
+            target,
+            path: decodeURIComponent(hash === -1 ? target : target.slice(0, hash)),
+            anchor: hash === -1 ? "" : decodeURIComponent(target.slice(hash + 1))
+          }
+        })
+    )
+
 /** Checks the links of one Markdown file; `root` is the folder of the project. */
 export const checkLinks = (root: string, file: string, text: string): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = []
-  for (const [index, line] of prose(text).split("\n").entries()) {
-    const targets = [
-      ...line.matchAll(/\]\(\s*<?([^)\s>]+)>?(?:\s+"[^"]*")?\s*\)/g),
-      ...line.matchAll(/^\s*\[[^\]]+\]:\s*<?(\S+?)>?(?:\s+"[^"]*")?\s*$/g),
-      ...line.matchAll(/<(?:a|img)\b[^>]*\b(?:href|src)="([^"]+)"/g)
-    ].map((match) => match[1] ?? "")
-    for (const target of targets) {
-      if (/^[a-z][a-z+.-]*:/i.test(target)) continue
-      const problem = (message: string) => problems.push({ file, line: index + 1, message: `${target}: ${message}` })
-      const hash = target.indexOf("#")
-      const path = decodeURIComponent(hash === -1 ? target : target.slice(0, hash))
-      const anchor = hash === -1 ? "" : decodeURIComponent(target.slice(hash + 1))
-      const full = join(root, dirname(file), path)
-      if (path === "") {
-        if (!anchorsOf(text).has(anchor)) problem("no such heading")
-      } else if (path.startsWith("/") || relative(root, full).startsWith("..")) {
-        problem("the link leaves the project")
-      } else if (!existsSync(full)) {
-        problem("no such file")
-      } else if (anchor !== "" && full.endsWith(".md") && !anchorsOf(readFileSync(full, "utf8")).has(anchor)) {
-        problem("no such heading")
-      }
+  for (const { anchor, line, path, target } of linksOf(text)) {
+    const problem = (message: string) => problems.push({ file, line, message: `${target}: ${message}` })
+    const full = join(root, dirname(file), path)
+    if (path === "") {
+      if (!anchorsOf(text).has(anchor)) problem("no such heading")
+    } else if (path.startsWith("/") || relative(root, full).startsWith("..")) {
+      problem("the link leaves the project")
+    } else if (!existsSync(full)) {
+      problem("no such file")
+    } else if (anchor !== "" && full.endsWith(".md") && !anchorsOf(readFileSync(full, "utf8")).has(anchor)) {
+      problem("no such heading")
     }
   }
   return problems
