@@ -76,27 +76,38 @@ import type {
 import { Reports, resolveWait } from "./internal/Reports.ts"
 
 export {
+  BreakerConfig,
   breakerDefaults,
+  describeBreaker,
+  fromBreaker,
+  fromStore,
+  resolveBreaker,
+  type BreakerConfigJson,
+  type BreakerOptions,
+  type ResolvedBreaker
+} from "./internal/CircuitChecks.ts"
+export {
   check,
   CheckConfig,
   checkDefaults,
   degraded,
-  fromBreaker,
-  fromStore,
+  describeCheck,
   healthy,
   isCheck,
   isResult,
+  resolveCheck,
   unhealthy,
-  type BreakerOptions,
   type Check,
   type CheckConfigJson,
   type CheckOptions,
+  type ResolvedCheck,
   type Result,
   type Services
 } from "./internal/HealthCheck.ts"
 export {
   Config,
   defaults,
+  describe,
   resolve,
   type Checks,
   type ConfigJson,

@@ -184,10 +184,7 @@ describe("fromBreaker", () => {
       kinds: ["readiness"],
       timeout: "1 second"
     })
-    assert.deepStrictEqual(
-      [check.critical, check.kinds, check.timeoutMillis, check.ttlMillis],
-      [false, ["readiness"], 1000, 0]
-    )
+    assert.deepStrictEqual([check.critical, check.kinds, check.timeout, check.ttl], [false, ["readiness"], 1000, 0])
   })
 
   const table: ReadonlyArray<[unknown, unknown, string, string]> = [

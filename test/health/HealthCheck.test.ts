@@ -130,8 +130,8 @@ describe("bad options of a check", () => {
     ["ttl", Number.NaN, "ttl", "a finite duration >= 0"],
     ["ttl", Number.POSITIVE_INFINITY, "ttl", "a finite duration >= 0"],
     ["ttl", "soon", "ttl", "a finite duration >= 0"],
-    ["critical", "yes", "critical", "a boolean"],
-    ["critical", 0, "critical", "a boolean"],
+    ["critical", "yes", "critical", "true or false"],
+    ["critical", 0, "critical", "true or false"],
     ["kinds", [], "kinds", "a list of at least one kind"],
     ["kinds", "liveness", "kinds", "a list of at least one kind"],
     ["kinds", ["readiness", "ready"], "kinds.1", "one of liveness, readiness, startup"]
@@ -155,16 +155,16 @@ describe("bad options of a check", () => {
   }
 
   it("ttl 0 is allowed", () => {
-    assert.strictEqual(Health.check(Effect.void, { ttl: 0 }).ttlMillis, 0)
+    assert.strictEqual(Health.check(Effect.void, { ttl: 0 }).ttl, 0)
   })
 })
 
 describe("defaults of a check", () => {
   it("a check is critical, counts for readiness and startup, and takes timeout and ttl from the layer", () => {
-    const { critical, kinds, timeoutMillis, ttlMillis } = Health.check(Effect.void)
+    const { critical, kinds, timeout, ttl } = Health.check(Effect.void)
     assert.deepStrictEqual(
-      { critical, kinds, timeoutMillis, ttlMillis },
-      { critical: true, kinds: ["readiness", "startup"], timeoutMillis: undefined, ttlMillis: undefined }
+      { critical, kinds, timeout, ttl },
+      { critical: true, kinds: ["readiness", "startup"], timeout: undefined, ttl: undefined }
     )
   })
 })
@@ -178,10 +178,7 @@ describe("CheckConfig", () => {
       kinds: ["liveness"]
     })
     const check = Health.check(Effect.void, options)
-    assert.deepStrictEqual(
-      [check.timeoutMillis, check.ttlMillis, check.critical, check.kinds],
-      [2000, 500, false, ["liveness"]]
-    )
+    assert.deepStrictEqual([check.timeout, check.ttl, check.critical, check.kinds], [2000, 500, false, ["liveness"]])
   })
 
   const table: ReadonlyArray<[unknown, string, RegExp]> = [

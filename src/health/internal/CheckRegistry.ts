@@ -227,12 +227,12 @@ export class CheckRegistry {
   }
 
   private isYoung({ check }: Entry, at: bigint): boolean {
-    const ttl = check.ttlMillis ?? this.options.ttl ?? (this.isScheduled ? Number.POSITIVE_INFINITY : defaults.ttl)
+    const ttl = check.ttl ?? this.options.ttl ?? (this.isScheduled ? Number.POSITIVE_INFINITY : defaults.ttl)
     return Number(this.clock.monotonicTimeNanosUnsafe() - at) / 1e6 < ttl
   }
 
   private runOnce(entry: Entry, effect: Effect.Effect<unknown, unknown>, scope: Scope.Scope) {
-    const timeout = Duration.millis(entry.check.timeoutMillis ?? this.options.timeout)
+    const timeout = Duration.millis(entry.check.timeout ?? this.options.timeout)
     return Effect.gen({ self: this }, function* () {
       let since = this.clock.monotonicTimeNanosUnsafe()
       let waiting = true

@@ -42,19 +42,19 @@
  * ```
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { hasProperty, isPromiseLike } from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as CircuitBreaker from "../../breaker/CircuitBreaker.ts"
 import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Json from "../../core/internal/Json.ts"
 import * as Rules from "../../core/internal/Rules.ts"
-import * as CircuitStore from "../../store/CircuitStore.ts"
 import type { Kind, Status } from "./HealthReport.ts"
 import * as HealthReport from "./HealthReport.ts"
+
+const module = "Health"
 
 /**
  * Key that marks a health check.
@@ -64,18 +64,10 @@ export const CheckTypeId = "~effect-resilience/HealthCheck"
 /**
  * Effect that says whether a dependency works, with how it is run.
  */
-export interface Check<out R = never> {
+export interface Check<out R = never> extends ResolvedCheck {
   readonly [CheckTypeId]: typeof CheckTypeId
   /** Effect that is run. */
   readonly effect: Effect.Effect<unknown, unknown, R>
-  /** Milliseconds to wait for an answer. Default: that of the layer. */
-  readonly timeoutMillis: number | undefined
-  /** Milliseconds for which a result is used again. Default: that of the layer. */
-  readonly ttlMillis: number | undefined
-  /** Whether the report is unhealthy when this check is. */
-  readonly critical: boolean
-  /** Reports that the check counts for. */
-  readonly kinds: ReadonlyArray<Kind>
 }
 
 /**
@@ -101,12 +93,42 @@ export interface CheckOptions {
 }
 
 /**
- * Values that options of a check have where they are not given.
+ * Values of options of a check that are not given.
  */
 export const checkDefaults = {
   critical: true,
   kinds: ["readiness", "startup"]
 } as const satisfies CheckOptions
+
+/**
+ * Options of a check, checked and with their defaults. Durations are
+ * milliseconds.
+ */
+export interface ResolvedCheck {
+  /** `undefined` for that of the layer. */
+  readonly timeout: number | undefined
+  readonly critical: boolean
+  readonly kinds: ReadonlyArray<Kind>
+  /** `undefined` for that of the layer. */
+  readonly ttl: number | undefined
+}
+
+/**
+ * Checks the options of a check. Throws an `InvalidOptionError` for one that
+ * breaks a rule.
+ */
+export const resolveCheck = (options: CheckOptions = {}): ResolvedCheck => {
+  const { timeout, ttl } = options
+  const critical = Rules.boolean(module, "critical", options.critical ?? checkDefaults.critical)
+  const kinds: ReadonlyArray<Kind> = options.kinds ?? checkDefaults.kinds
+  if (!Array.isArray(kinds) || kinds.length === 0) Rules.reject(module, "kinds", kinds, "a list of at least one kind")
+  return {
+    timeout: timeout === undefined ? undefined : Rules.millis(module, "timeout", timeout),
+    critical,
+    kinds: kinds.map((value: Kind, i) => kind(`kinds.${i}`, value)),
+    ttl: ttl === undefined ? undefined : Rules.millis(module, "ttl", ttl, "zero")
+  }
+}
 
 /**
  * Key that marks the result of a check.
@@ -123,7 +145,8 @@ export interface Result {
   readonly details: Schema.Json | undefined
 }
 
-const result = (status: Status, message: string | undefined, details: unknown): Result => ({
+/** Creates the result of a check. */
+export const result = (status: Status, message: string | undefined, details: unknown): Result => ({
   [ResultTypeId]: ResultTypeId,
   status,
   message,
@@ -173,124 +196,27 @@ export const check = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   options: CheckOptions = {}
 ): Check<Exclude<R, Scope.Scope>> => {
-  if (!Effect.isEffect(effect)) Rules.reject("Health", "effect", effect, "an Effect")
-  return { [CheckTypeId]: CheckTypeId, effect: Effect.scoped(effect), ...resolve(options) }
+  if (!Effect.isEffect(effect)) Rules.reject(module, "effect", effect, "an Effect")
+  return make(effect, resolveCheck(options))
 }
 
 /**
- * Options of the check of a breaker.
+ * Creates a check from an effect and options that are known to be right.
  */
-export interface BreakerOptions extends CheckOptions {
-  /** Circuit to look at. Default: the breaker's own, and those of its keys. */
-  readonly key?: string | undefined
-  /** What a circuit is that refuses calls. Default: `"degraded"`. */
-  readonly whenOpen?: "degraded" | "unhealthy" | undefined
-}
+export const make = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  { critical, kinds, timeout, ttl }: ResolvedCheck
+): Check<Exclude<R, Scope.Scope>> => ({
+  [CheckTypeId]: CheckTypeId,
+  effect: Effect.scoped(effect),
+  critical,
+  kinds,
+  timeout,
+  ttl
+})
 
 /**
- * Values that options of a breaker's check have where they are not given.
- */
-export const breakerDefaults = {
-  whenOpen: "degraded",
-  ttl: 0
-} as const satisfies BreakerOptions
-
-/**
- * Creates a check from a breaker, or from the class that stands for one.
- *
- * **Details**
- *
- * - A circuit that is closed or held closed is healthy, one that is open or held
- *   open is `whenOpen`, and one that is half-open is degraded. So is an open
- *   circuit whose next call is a probe, and one in a dry run.
- * - Circuits of keys that are not closed make the breaker degraded, whatever
- *   `whenOpen`.
- * - Reading a breaker costs nothing, so the result is not used again unless
- *   `ttl` says so.
- *
- * **Gotchas**
- *
- * An instance that gets no traffic sends no probe. A circuit that makes
- * readiness unhealthy is degraded again once its open time is over, so that a
- * probe can come.
- *
- * **Example** (Reporting an open circuit)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { CircuitBreaker, Health, TripPolicy } from "effect-resilience"
- *
- * class Payments extends CircuitBreaker.Service<Payments>()("payments", { trip: TripPolicy.consecutive(1) }) {}
- *
- * const HealthLive = Health.layer({ checks: { payments: Health.fromBreaker(Payments) } })
- *
- * const program = Effect.gen(function*() {
- *   yield* Effect.fail("unavailable").pipe(CircuitBreaker.protect(Payments), Effect.ignore)
- *   const { status, checks } = yield* Health.report
- *   return [status, checks[0]?.status]
- * }).pipe(Effect.provide(Layer.provideMerge(HealthLive, Payments.layer)))
- *
- * await Effect.runPromise(program) // => ["degraded", "degraded"]
- * ```
- */
-export const fromBreaker = <I = never>(
-  source: CircuitBreaker.Source<I>,
-  options: BreakerOptions = {}
-): Check<NoInfer<Exclude<I, Scope.Scope>>> => {
-  if (!CircuitBreaker.isSource(source)) Rules.reject("Health", "breaker", source, "a breaker, or its class")
-  const { key } = options
-  const whenOpen = options.whenOpen ?? breakerDefaults.whenOpen
-  if (whenOpen !== "degraded" && whenOpen !== "unhealthy") {
-    Rules.reject("Health", "whenOpen", whenOpen, "degraded or unhealthy")
-  }
-  const results =
-    key === undefined
-      ? Effect.map(CircuitBreaker.statuses(source), (all) => fromCircuits(all, whenOpen))
-      : Effect.map(CircuitBreaker.status(source, { key }), (one) => fromCircuits([one], whenOpen))
-  return check(results, { ...options, ttl: options.ttl ?? breakerDefaults.ttl })
-}
-
-/**
- * Creates a check from the store that keeps circuits in step with other
- * processes.
- *
- * **Details**
- *
- * - The check is degraded while the store does not answer: the process is
- *   protected by its own circuits, and does not hear of those of others. A store
- *   that shares with nobody is healthy.
- * - The check reads what the store knows of itself and asks nobody.
- *
- * **Example** (Reporting a store)
- *
- * ```ts
- * import { Effect, Layer } from "effect"
- * import { CircuitStore, Health } from "effect-resilience"
- *
- * const HealthLive = Health.layer({ checks: { circuits: Health.fromStore() } })
- *
- * const program = Effect.provide(Health.report, Layer.provide(HealthLive, CircuitStore.layerLocal))
- *
- * const { checks } = await Effect.runPromise(program)
- * checks[0]?.details // => { shared: false }
- * ```
- */
-export const fromStore = (options: CheckOptions = {}): Check<CircuitStore.CircuitStore> =>
-  check(
-    Effect.flatMap(CircuitStore.CircuitStore, (store) =>
-      Effect.map(store.status, ({ errors, lastError, operations, pending, reachable, shared, since }) => {
-        if (!shared) return healthy({ shared })
-        const details = { shared, operations, errors, pending }
-        return reachable
-          ? healthy(details)
-          : degraded(`the store does not answer: ${lastError}`, { ...details, unreachableSince: since })
-      })
-    ),
-    { ...options, ttl: options.ttl ?? breakerDefaults.ttl }
-  )
-
-/**
- * Options of a check as they are read from a configuration.
+ * Options of a check that a configuration holds.
  */
 export interface CheckConfig {
   readonly timeout?: Duration.Duration
@@ -300,7 +226,7 @@ export interface CheckConfig {
 }
 
 /**
- * Options of a check as they stand in JSON.
+ * Options of a check in JSON.
  */
 export interface CheckConfigJson {
   readonly timeout?: ConfigSchema.DurationJson
@@ -310,22 +236,39 @@ export interface CheckConfigJson {
 }
 
 /**
+ * Fields of the options of a check in a configuration.
+ */
+export const checkFields = /* @__PURE__ */ (() => ({
+  timeout: Schema.optionalKey(ConfigSchema.DurationInput),
+  critical: Schema.optionalKey(Schema.Boolean),
+  kinds: Schema.optionalKey(Schema.Array(HealthReport.Kind)),
+  ttl: Schema.optionalKey(ConfigSchema.DurationInput)
+}))()
+
+/**
  * Schema of the options of a check, to read them from JSON, or from the
  * environment through `Config.schema` of Effect.
  */
 export const CheckConfig: Schema.Codec<CheckConfig, CheckConfigJson> = /* @__PURE__ */ (() =>
-  ConfigSchema.checked(
-    ConfigSchema.struct({
-      timeout: Schema.optionalKey(ConfigSchema.DurationInput),
-      critical: Schema.optionalKey(Schema.Boolean),
-      kinds: Schema.optionalKey(Schema.Array(HealthReport.Kind)),
-      ttl: Schema.optionalKey(ConfigSchema.DurationInput)
-    }),
-    (options) => resolve(options)
-  ))()
+  ConfigSchema.checked(ConfigSchema.struct(checkFields), (options) => resolveCheck(options)))()
 
 /**
- * Returns what the exit of a check's effect says.
+ * Returns the options of a check with their defaults, as JSON that `CheckConfig`
+ * reads. Durations are milliseconds. A duration that is not given is that of the
+ * layer, and is left out.
+ */
+export const describeCheck = (options?: CheckOptions): CheckConfigJson => {
+  const { critical, kinds, timeout, ttl } = resolveCheck(options)
+  return {
+    ...(timeout === undefined ? undefined : { timeout }),
+    critical,
+    kinds,
+    ...(ttl === undefined ? undefined : { ttl })
+  }
+}
+
+/**
+ * Returns the result of a check's effect that ended.
  */
 export const fromExit = (exit: Exit.Exit<unknown, unknown>): Result =>
   exit._tag === "Success"
@@ -336,79 +279,16 @@ export const fromExit = (exit: Exit.Exit<unknown, unknown>): Result =>
  * Returns a kind if it is one, and throws an `InvalidOptionError` otherwise.
  */
 export const kind = (field: string, value: Kind): Kind =>
-  knownKinds.includes(value) ? value : Rules.reject("Health", field, value, `one of ${knownKinds.join(", ")}`)
+  knownKinds.includes(value) ? value : Rules.reject(module, field, value, `one of ${knownKinds.join(", ")}`)
 
 /**
  * Throws an `InvalidOptionError` for a value that is not a check.
  */
 export const ensureCheck = (field: string, value: Check<unknown>): void => {
-  if (!isCheck(value)) Rules.reject("Health", field, value, "a check made by Health.check")
+  if (!isCheck(value)) Rules.reject(module, field, value, "a check made by Health.check")
 }
-
-const isDue = (retryAfter: Duration.Duration | undefined): boolean =>
-  retryAfter !== undefined && Duration.isZero(retryAfter)
-
-// The breaker's own circuit comes first.
-const fromCircuits = (
-  [own, ...keyed]: ReadonlyArray<CircuitBreaker.Status>,
-  whenOpen: "degraded" | "unhealthy"
-): Result => {
-  if (own === undefined) return healthy()
-  const { message, status } = ofCircuit(own)
-  const open = keyed.filter((status) => ofCircuit(status).status !== "healthy").length
-  const details = {
-    ...detailsOf(own),
-    ...(keyed.length === 0 ? undefined : { keys: keyed.length, keysNotClosed: open })
-  }
-  if (status !== "healthy") {
-    return result(status === "unhealthy" ? whenOpen : status, message, details)
-  }
-  return open === 0 ? healthy(details) : degraded(`${open} of ${keyed.length} circuits of keys are not closed`, details)
-}
-
-// A circuit that refuses calls is unhealthy here, whatever is made of it later.
-const ofCircuit = ({ dryRun, retryAfter, state }: CircuitBreaker.Status): Pick<Result, "status" | "message"> => {
-  const because = (what: string) =>
-    `${what}${dryRun ? " (dry run)" : ""}${"reason" in state && state.reason !== undefined ? `: ${state.reason}` : ""}`
-  switch (state._tag) {
-    case "Open":
-      return isDue(retryAfter) || dryRun
-        ? degraded(because(dryRun ? "open" : "open until the next call"))
-        : unhealthy(because("open"))
-    case "HalfOpen":
-      return degraded(because("half-open"))
-    case "HeldOpen": {
-      if (isDue(retryAfter)) return healthy()
-      const message = because(`held open${state.by === undefined ? "" : ` by ${state.by}`}`)
-      return dryRun ? degraded(message) : unhealthy(message)
-    }
-    default:
-      return healthy()
-  }
-}
-
-const detailsOf = ({ counts, retryAfter, state }: CircuitBreaker.Status) => ({
-  state: state._tag,
-  calls: counts.calls,
-  failures: counts.failures,
-  refused: counts.refused,
-  retryAfterMillis: retryAfter === undefined || isDue(retryAfter) ? undefined : Duration.toMillis(retryAfter)
-})
 
 const knownKinds: ReadonlyArray<Kind> = ["liveness", "readiness", "startup"]
-
-const resolve = (options: CheckOptions) => {
-  const critical = options.critical ?? checkDefaults.critical
-  const kinds: ReadonlyArray<Kind> = options.kinds ?? checkDefaults.kinds
-  if (typeof critical !== "boolean") Rules.reject("Health", "critical", critical, "a boolean")
-  if (!Array.isArray(kinds) || kinds.length === 0) Rules.reject("Health", "kinds", kinds, "a list of at least one kind")
-  return {
-    timeoutMillis: options.timeout === undefined ? undefined : Rules.millis("Health", "timeout", options.timeout),
-    ttlMillis: options.ttl === undefined ? undefined : Rules.millis("Health", "ttl", options.ttl, "zero"),
-    critical,
-    kinds: kinds.map((value: Kind, i) => kind(`kinds.${i}`, value))
-  }
-}
 
 // The value is the caller's: reading it may throw.
 const fromValue = (value: unknown): Result => {

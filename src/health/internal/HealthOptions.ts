@@ -132,3 +132,29 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
     }),
     (options) => resolve(options)
   ))()
+
+/**
+ * Returns the options of the health layer with their defaults, as JSON that
+ * `Config` reads.
+ *
+ * **Details**
+ *
+ * Durations are milliseconds. The checks are left out, and so is a `ttl` that
+ * depends on the schedule. A schedule that is not a duration is `"a schedule"`.
+ */
+export const describe = <C extends Checks = Record<never, never>, RS = never>(options?: Options<C, RS>): ConfigJson => {
+  const {
+    concurrency,
+    schedule,
+    timeout,
+    ttl = schedule === undefined ? defaults.ttl : undefined,
+    version
+  } = resolve(options)
+  return {
+    ...(version === undefined ? undefined : { version }),
+    timeout,
+    ...(ttl === undefined ? undefined : { ttl }),
+    concurrency,
+    ...(schedule === undefined ? undefined : { schedule: typeof schedule === "number" ? schedule : "a schedule" })
+  }
+}
