@@ -14,6 +14,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import * as Redact from "../core/internal/Redact.ts"
 import * as ChangeCommands from "./ChangeCommands.ts"
 import * as Explain from "./Explain.ts"
 import * as Failure from "./Failure.ts"
@@ -77,7 +78,7 @@ const presenter: CliOutput.Presenter = {
 }
 
 const complain = (message: string): Effect.Effect<void> =>
-  Console.error(Explain.withoutCredentials(`resilience: ${message}`).split("\n").map(Print.safe).join("\n"))
+  Console.error(Redact.credentials(`resilience: ${message}`).split("\n").map(Print.safe).join("\n"))
 
 /**
  * What the commands of the CLI run with, beside the platform and the store.
@@ -109,9 +110,7 @@ export const run = (
       const { message } = error
       return Effect.as(
         args.includes("--json")
-          ? Console.error(
-              Explain.withoutCredentials(Print.jsonText(Output.Failed, { error: { exitCode, message } }, "line"))
-            )
+          ? Console.error(Redact.credentials(Print.jsonText(Output.Failed, { error: { exitCode, message } }, "line")))
           : complain(message),
         exitCode
       )

@@ -149,4 +149,4 @@ const absent = ({ url }: Settings.Control): string =>
   }`
 
 const scrub = (text: string, { token }: Settings.Control): string =>
-  Explain.oneLine(token === undefined ? text : text.replaceAll(Redacted.value(token), "***"))
+  Explain.oneLine(text, token === undefined ? [] : [Redacted.value(token)])

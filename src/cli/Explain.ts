@@ -4,6 +4,7 @@
  */
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Redact from "../core/internal/Redact.ts"
 import { TableError } from "../store/CircuitTable.ts"
 import * as EnvVariables from "../store/internal/EnvVariables.ts"
 import * as Print from "./Print.ts"
@@ -101,19 +102,11 @@ const scrub = (text: string, where: Store.Target["where"]): string => {
   const password = where.password === undefined ? undefined : Redacted.value(where.password)
   const known = [where.host, where.username, where.database].map(String)
   // A password that is also a name is in the open anyway, and its absence would tell.
-  const secrets = password === undefined || known.includes(password) ? [] : [password, encodeURIComponent(password)]
-  // Redis repeats commands that it does not know, and some hold passwords.
-  const said = text.replace(/,? with args beginning with[^]*$/, "")
-  return oneLine(secrets.reduce((line, secret) => line.replaceAll(secret, "***"), said))
+  return oneLine(text, password === undefined || known.includes(password) ? [] : [password])
 }
 
 /**
- * Returns a text in one line, with the credentials of URLs left out.
+ * Returns a text in one line, without secrets.
  */
-export const oneLine = (text: string): string => Print.safe(withoutCredentials(text).split("\n", 1)[0]?.trim() ?? "")
-
-/**
- * Returns a text with the credentials of URLs left out.
- */
-export const withoutCredentials = (text: string): string =>
-  text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s"']*@/gi, "$1***@")
+export const oneLine = (text: string, secrets?: ReadonlyArray<string>): string =>
+  Print.safe(Redact.secrets(text, secrets).split("\n", 1)[0]?.trim() ?? "")

@@ -36,6 +36,7 @@ import type * as CircuitStore from "./CircuitStore.ts"
 import * as CircuitStoreTable from "./CircuitStoreTable.ts"
 import type * as CircuitTable from "./CircuitTable.ts"
 import * as CircuitTableSql from "./CircuitTableSql.ts"
+import * as SqlOperation from "./internal/SqlOperation.ts"
 
 /**
  * Options of the store. All have defaults.
@@ -74,7 +75,7 @@ const migrated =
       const after = <A, R>(operation: Effect.Effect<A, CircuitTable.TableError, R>) =>
         Effect.tapError(Effect.andThen(first, operation), (error) =>
           Effect.sync(() => {
-            if (CircuitMigration.isMissing(error)) done = false
+            if (SqlOperation.isTableMissing(error)) done = false
           })
         )
       return {

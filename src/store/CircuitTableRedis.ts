@@ -30,6 +30,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Background from "../core/internal/Background.ts"
+import * as Redact from "../core/internal/Redact.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitTable from "./CircuitTable.ts"
 
@@ -175,14 +176,9 @@ const failedTo =
 const reason = (cause: unknown): string => {
   // Where a host has several addresses, the error that sums up has a code and no message.
   const { code, message } = cause instanceof Error ? (cause as Error & { readonly code?: unknown }) : {}
-  return (
-    String(message || code || "unknown error")
-      // Redis repeats commands that it does not know, and some hold passwords.
-      .replace(/,? with args beginning with[^]*$/, "")
-      .replace(/\/\/\S*@/g, "//")
-      .replace(/\s+/g, " ")
-      .slice(0, 300)
-  )
+  return Redact.secrets(String(message || code || "unknown error"))
+    .replace(/\s+/g, " ")
+    .slice(0, 300)
 }
 
 // `integer` is 0 for what is no version, so that a row that somebody spoilt is

@@ -33,10 +33,12 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
+import * as Background from "../core/internal/Background.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
 import { TableError } from "./CircuitTable.ts"
+import * as SqlOperation from "./internal/SqlOperation.ts"
 
 /**
  * Options of a table in a SQL database. All have defaults.
@@ -74,7 +76,7 @@ export const make = (options: Options = {}): Effect.Effect<CircuitTable, never, 
 
     const run = <A>(operation: Effect.Effect<A, SqlError.SqlError>): Effect.Effect<A, TableError> =>
       Effect.provideService(
-        CircuitMigration.alone(table, () => operation),
+        SqlOperation.run(table, () => operation),
         SqlClient.SqlClient,
         client
       )
@@ -332,25 +334,21 @@ const listen = (
     // A server that does not answer would keep the scope from closing for ever.
     const inner = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => {
       closing++
-      return Effect.forkDetach(
-        Effect.ensuring(
-          Scope.close(scope, exit),
-          Effect.sync(() => closing--)
-        ),
-        {
-          startImmediately: true
-        }
+      return Background.close(
+        scope,
+        exit,
+        Effect.sync(() => {
+          closing--
+        })
       )
     })
-    const messages = yield* CircuitMigration.promptly(Scope.provide(client.listen(channel), inner)).pipe(
-      Effect.mapError((error) => CircuitMigration.toTableError(error, table))
+    const messages = yield* Background.promptly(Scope.provide(client.listen(channel), inner)).pipe(
+      Effect.mapError((error) => SqlOperation.tableError(error, table))
     )
     const rows = yield* Queue.unbounded<Row, TableError>()
     const pass = Effect.gen(function* () {
       for (;;) {
-        const some = yield* Effect.mapError(Queue.takeAll(messages), (error) =>
-          CircuitMigration.toTableError(error, table)
-        )
+        const some = yield* Effect.mapError(Queue.takeAll(messages), (error) => SqlOperation.tableError(error, table))
         for (const { payload } of some) {
           const decoded = decode(payload)
           // Anybody may send to a channel.

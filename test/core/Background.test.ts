@@ -61,6 +61,53 @@ describe("within", () => {
   )
 })
 
+describe("promptly", () => {
+  it.effect("succeeds and fails as the effect does", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* Background.promptly(Effect.succeed(1)), 1)
+      assert.strictEqual(yield* Effect.flip(Background.promptly(Effect.fail("no"))), "no")
+    })
+  )
+
+  it.effect("is interrupted at once, and tells what cannot be interrupted to end", () =>
+    Effect.gen(function* () {
+      const release = Latch.makeUnsafe()
+      let isEnded = false
+      const effect = Effect.onInterrupt(Effect.andThen(Effect.uninterruptible(release.await), Effect.never), () =>
+        Effect.sync(() => {
+          isEnded = true
+        })
+      )
+      const fiber = yield* Effect.forkChild(Background.promptly(effect), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      assert.isFalse(isEnded)
+      yield* release.open
+      yield* Effect.yieldNow
+      assert.isTrue(isEnded)
+    })
+  )
+})
+
+describe("close", () => {
+  it.effect("does not wait for what hangs, and says when it is done", () =>
+    Effect.gen(function* () {
+      const { acquisition, closes, opens, told } = slow()
+      const scope = yield* Scope.make()
+      yield* opens.open
+      yield* Scope.provide(acquisition, scope)
+      const closing = yield* Background.close(
+        scope,
+        Exit.void,
+        Effect.sync(() => void told.push("closed"))
+      )
+      assert.deepStrictEqual(told, ["acquired"])
+      yield* closes.open
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(told, ["acquired", "released", "closed"])
+    })
+  )
+})
+
 describe("acquire", () => {
   it.effect("releases with the scope", () =>
     Effect.gen(function* () {

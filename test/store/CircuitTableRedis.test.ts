@@ -310,7 +310,7 @@ describe("errors of a table in Redis", () => {
       "ECONNREFUSED"
     ],
     ["with lines", new Error("ERR one\r\n  two"), "ERR one two"],
-    ["with a URL", new Error("no redis://app:s3cret@db:6379/0"), "no redis://db:6379/0"],
+    ["with a URL", new Error("no redis://app:s3cret@db:6379/0"), "no redis://***@db:6379/0"],
     [
       "with the arguments of a command",
       new Error("ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'app' 's3cret'"),

@@ -1,0 +1,90 @@
+/**
+ * Operations of a SQL client on the table of circuits, and their errors in
+ * words.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { hasProperty } from "effect/Predicate"
+import * as SqlClient from "effect/sql/SqlClient"
+import * as SqlError from "effect/sql/SqlError"
+import * as Background from "../../core/internal/Background.ts"
+import * as Redact from "../../core/internal/Redact.ts"
+import { TableError } from "../CircuitTable.ts"
+
+/**
+ * Runs an operation on the client that is there, outside of any transaction of
+ * its caller, and makes a `TableError` of what it fails with. It ends at once
+ * when it is interrupted.
+ */
+export const run = <A>(
+  table: string,
+  operation: (sql: SqlClient.SqlClient) => Effect.Effect<A, SqlError.SqlError | TableError>
+): Effect.Effect<A, TableError, SqlClient.SqlClient> =>
+  Effect.flatMap(SqlClient.SqlClient, (client) => {
+    const sql = client.withoutTransforms()
+    return Background.promptly(operation(sql)).pipe(
+      Effect.updateContext((context: Context.Context<never>) => Context.omit(sql.transactionService)(context)),
+      Effect.mapError((error) => tableError(error, table)),
+      // Where a connection is lost within a transaction, its end is a defect.
+      Effect.catchCause((cause) => {
+        const lost = cause.reasons
+          .filter(Cause.isDieReason)
+          .map(({ defect }) => defect)
+          .find(SqlError.isSqlError)
+        return lost === undefined ? Effect.failCause(cause) : Effect.fail(tableError(lost, table))
+      })
+    )
+  })
+
+/**
+ * Returns the `TableError` of an error of a client.
+ */
+export const tableError = (error: SqlError.SqlError | TableError, table: string): TableError =>
+  error._tag === "TableError" ? error : new TableError({ message: messageOf(error, table), cause: error })
+
+/**
+ * Returns whether an operation failed because there is no table.
+ */
+export const isTableMissing = ({ cause }: TableError): boolean =>
+  SqlError.isSqlError(cause) && lacksTable(codeOf(cause), detailOf(cause.reason.cause, cause))
+
+const codeOf = ({ reason: { cause } }: SqlError.SqlError): unknown =>
+  hasProperty(cause, "code") ? cause.code : undefined
+
+const lacksTable = (code: unknown, detail: string): boolean => code === "42P01" || /no such table/i.test(detail)
+
+const messageOf = (error: SqlError.SqlError, table: string): string => {
+  const { cause } = error.reason
+  const code = codeOf(error)
+  const detail = detailOf(cause, error)
+  if (lacksTable(code, detail)) {
+    return `table ${table} does not exist: run \`resilience setup\`, or give the layer the option \`migrate\``
+  }
+  if (code === "42703" || /no such column|has no column/i.test(detail)) {
+    return `table ${table} is not up to date: run \`resilience setup\`, or give the layer the option \`migrate\` (${detail})`
+  }
+  // 3D is a database, 3F a schema.
+  if (code === "3D000" || code === "3F000") return `${detail}: make it first`
+  switch (error.reason._tag) {
+    case "AuthenticationError":
+      return `database refused the login: ${detail}`
+    case "AuthorizationError":
+      return `database user may not do this: ${detail}`
+    case "ConnectionError":
+      return `database cannot be reached: ${detail}`
+    default:
+      return `database failed: ${detail}`
+  }
+}
+
+/** Returns one line of what a driver said, without passwords. */
+const detailOf = (cause: unknown, error: SqlError.SqlError): string => {
+  // An address with several meanings has an error for each, and no message.
+  const inner: unknown = hasProperty(cause, "errors") && Array.isArray(cause.errors) ? cause.errors[0] : cause
+  const text = [inner, cause]
+    .map((each) => (hasProperty(each, "message") ? each.message : each))
+    .find((each): each is string => typeof each === "string" && each !== "")
+  const line = Redact.secrets(text ?? error.message).split("\n", 1)[0] ?? ""
+  return line.replace(/\p{Cc}/gu, " ").slice(0, 300)
+}
