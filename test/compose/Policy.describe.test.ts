@@ -87,7 +87,13 @@ describe("describe", () => {
       kind: "deadline",
       parameters: { after: 10_000, operation: "none" }
     })
-    assert.deepStrictEqual(description.layers[2]?.parameters, { ...Retry.describe() })
+    assert.deepStrictEqual(description.layers[2]?.parameters, {
+      ...Retry.describe(),
+      maxElapsed: "none",
+      while: "every error",
+      retryAfter: "error.retryAfter",
+      onRetry: "none"
+    })
     assert.deepInclude(description.layers[5]?.parameters, {
       maxAttempts: "Infinity",
       maxElapsed: 5,

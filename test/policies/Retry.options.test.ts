@@ -19,12 +19,8 @@ describe("describe", () => {
     assert.deepStrictEqual(Retry.describe(), {
       maxAttempts: 3,
       backoff: { type: "exponential", initial: 100, max: 60_000, factor: 2, jitter: "full" },
-      maxElapsed: "none",
-      while: "every error",
       retryRefusals: false,
-      maxRetryAfter: 60_000,
-      retryAfter: "error.retryAfter",
-      onRetry: "none"
+      maxRetryAfter: 60_000
     })
     assert.deepStrictEqual(Retry.describe(Retry.defaults), Retry.describe({}))
   })
@@ -44,11 +40,11 @@ describe("describe", () => {
       maxAttempts: "Infinity",
       backoff: "a schedule",
       maxElapsed: 2000,
-      while: "a predicate",
+      while: "a function",
       retryRefusals: true,
       maxRetryAfter: 5000,
       retryAfter: "a function",
-      onRetry: "an effect"
+      onRetry: "a function"
     })
   })
 

@@ -82,7 +82,19 @@ export const timeoutLayer = (kind: Kind, slot: Duration.Input | Timeout.Options)
 export const retryLayer = (options: Retry.Options): ResolvedLayer => {
   if (typeof options !== "object" || options === null) Rules.reject("Retry", "options", options, "an object")
   const { backoff, onRetry, retryAfter, while: matches } = options
-  const parameters = () => ({ ...Retry.describe(options) })
+  const parameters = () => {
+    const described = Retry.describe(options)
+    return {
+      maxAttempts: described.maxAttempts,
+      backoff: described.backoff,
+      maxElapsed: described.maxElapsed ?? "none",
+      while: typeof matches === "function" ? "a predicate" : (described.while ?? "every error"),
+      retryRefusals: described.retryRefusals,
+      maxRetryAfter: described.maxRetryAfter,
+      retryAfter: described.retryAfter ?? "error.retryAfter",
+      onRetry: described.onRetry === undefined ? "none" : "an effect"
+    }
+  }
   return {
     kind: "retry",
     parameters,
