@@ -51,7 +51,6 @@
  * await dispose()
  * ```
  */
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -62,14 +61,18 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as Health from "./Health.ts"
+import { headers, negotiate, notFoundResponse, reportResponse } from "./internal/HealthFormats.ts"
+
+const module = "HealthRoutes"
 
 /**
  * Options of the routes.
  */
 export interface Options {
-  /** Path before all routes, such as `"/internal"`. Default: none. */
+  /** Path before all routes, such as `"/internal"`. Default: `""`. */
   readonly prefix?: string | undefined
   /**
    * Whether a report holds messages and details of checks and the version, for
@@ -80,24 +83,141 @@ export interface Options {
 }
 
 /**
+ * Values of options that are not given.
+ */
+export const defaults = {
+  prefix: "",
+  details: false
+} as const satisfies Options
+
+/**
+ * Options of the routes, checked and with their defaults.
+ */
+export interface Resolved {
+  readonly prefix: string
+  readonly details: NonNullable<Options["details"]>
+}
+
+/**
+ * Checks the options of the routes. Throws an `InvalidOptionError` for one that
+ * breaks a rule.
+ */
+export const resolve = (options: Options = {}): Resolved => {
+  const details = options.details ?? defaults.details
+  if (typeof details !== "boolean" && typeof details !== "function") {
+    Rules.reject(module, "details", details, "true or false, or a function")
+  }
+  return { prefix: Rules.path<string>(module, "prefix", options.prefix ?? defaults.prefix, "empty"), details }
+}
+
+/**
+ * Options of the routes that a configuration holds.
+ */
+export interface Config {
+  readonly prefix?: string
+  readonly details?: boolean
+}
+
+/**
+ * Options of the routes in JSON.
+ */
+export interface ConfigJson {
+  readonly prefix?: string
+  readonly details?: boolean
+}
+
+/**
+ * Schema of the options of the routes, to read them from JSON, or from the
+ * environment through `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
+  ConfigSchema.checked(
+    ConfigSchema.struct({
+      prefix: Schema.optionalKey(Schema.String),
+      details: Schema.optionalKey(Schema.Boolean)
+    }),
+    (options) => resolve(options)
+  ))()
+
+/**
+ * Options of the routes with their defaults, as JSON.
+ */
+export interface Description {
+  readonly prefix: string
+  readonly details: boolean | "a function"
+}
+
+/**
+ * Returns the options of the routes with their defaults, as JSON. `Config` reads
+ * it back where `details` is not a function.
+ */
+export const describe = (options?: Options): Description => {
+  const { details, prefix } = resolve(options)
+  return { prefix, details: typeof details === "function" ? "a function" : details }
+}
+
+/**
  * Options of a server that drains.
  */
 export interface DrainOptions {
   /**
-   * How long the server goes on after readiness is off: as long as it takes
+   * How long the server continues after readiness is off: as long as it takes
    * until no load balancer sends requests. Default: 5 seconds.
    */
   readonly drainFor?: Duration.Input | undefined
 }
 
 /**
- * Values that options have where they are not given.
+ * Values of options of a server that drains, where they are not given.
  */
-export const defaults = {
-  prefix: "",
-  details: false,
+export const drainDefaults = {
   drainFor: "5 seconds"
-} as const satisfies Options & DrainOptions
+} as const satisfies DrainOptions
+
+/**
+ * Options of a server that drains, checked and with their defaults. Durations
+ * are milliseconds.
+ */
+export interface ResolvedDrain {
+  readonly drainFor: number
+}
+
+/**
+ * Checks the options of a server that drains. Throws an `InvalidOptionError` for
+ * one that breaks a rule.
+ */
+export const resolveDrain = (options: DrainOptions = {}): ResolvedDrain => ({
+  drainFor: Rules.millis(module, "drainFor", options.drainFor ?? drainDefaults.drainFor, "zero")
+})
+
+/**
+ * Options of a server that drains that a configuration holds.
+ */
+export interface DrainConfig {
+  readonly drainFor?: Duration.Duration
+}
+
+/**
+ * Options of a server that drains in JSON.
+ */
+export interface DrainConfigJson {
+  readonly drainFor?: ConfigSchema.DurationJson
+}
+
+/**
+ * Schema of the options of a server that drains, to read them from JSON, or from
+ * the environment through `Config.schema` of Effect.
+ */
+export const DrainConfig: Schema.Codec<DrainConfig, DrainConfigJson> = /* @__PURE__ */ (() =>
+  ConfigSchema.checked(ConfigSchema.struct({ drainFor: Schema.optionalKey(ConfigSchema.DurationInput) }), (options) =>
+    resolveDrain(options)
+  ))()
+
+/**
+ * Returns the options of a server that drains with their defaults, as JSON that
+ * `DrainConfig` reads. Durations are milliseconds.
+ */
+export const describeDrain = (options?: DrainOptions): DrainConfigJson => resolveDrain(options)
 
 /**
  * Creates the layer that adds the routes to the router.
@@ -114,12 +234,14 @@ export const defaults = {
  */
 export const layer = (options: Options = {}): Layer.Layer<never, never, Health.Health | HttpRouter.HttpRouter> => {
   const { details, prefix } = resolve(options)
+  const allowed = typeof details === "function" ? byRequest(details) : () => Effect.succeed(details)
+  const before = prefix === "" ? "" : `${prefix.slice(1)}/`
   return HttpRouter.use((router) =>
     Effect.gen(function* () {
       const health = yield* Health.Health
       for (const [path, kind] of routes) {
         // The router adds the path without a name as well.
-        yield* router.add("*", `/${prefix}${path}/*`, respond(health, kind, details))
+        yield* router.add("*", `/${before}${path}/*`, respond(health, kind, allowed))
       }
       yield* router.addGlobalMiddleware(HttpEffect.withPreResponseHandler(closeWhileDraining(health)))
     })
@@ -169,11 +291,9 @@ export const drainBeforeStop: {
   dual(
     (args) => Layer.isLayer(args[0]),
     <A, E, R>(server: Layer.Layer<A, E, R>, options: DrainOptions = {}): Layer.Layer<A, E, R | Health.Health> => {
-      const drainFor = Duration.millis(
-        Rules.millis("HealthRoutes", "drainFor", options.drainFor ?? defaults.drainFor, "zero")
-      )
+      const { drainFor } = resolveDrain(options)
       // What is built after the server is closed before it.
-      return Layer.provideMerge(Layer.effectDiscard(drainAtEnd(drainFor)), server)
+      return Layer.provideMerge(Layer.effectDiscard(drainAtEnd(Duration.millis(drainFor))), server)
     }
   ))()
 
@@ -195,18 +315,6 @@ const routes: ReadonlyArray<readonly [path: string, kind: Health.Kind | undefine
 ]
 
 type Details = (request: HttpServerRequest.HttpServerRequest) => Effect.Effect<boolean>
-
-const resolve = (options: Options): { readonly details: Details; readonly prefix: string } => {
-  const prefix = Rules.path("HealthRoutes", "prefix", options.prefix ?? defaults.prefix, "empty")
-  const details = options.details ?? defaults.details
-  if (typeof details !== "boolean" && typeof details !== "function") {
-    Rules.reject("HealthRoutes", "details", details, "a boolean or a function")
-  }
-  return {
-    prefix: prefix === "" ? "" : `${prefix.slice(1)}/`,
-    details: typeof details === "function" ? byRequest(details) : () => Effect.succeed(details)
-  }
-}
 
 const byRequest =
   (details: Exclude<NonNullable<Options["details"]>, boolean>): Details =>
@@ -244,11 +352,11 @@ const respond = (health: HealthService, kind: Health.Kind | undefined, details: 
         Effect.map(details(request), (allowed) => {
           const verbose = query["verbose"] !== undefined
           const status = report.status === "unhealthy" ? 503 : 200
-          return print(allowed ? report : conceal(report, verbose), { format, status, verbose })
+          return reportResponse(allowed ? report : conceal(report, verbose), { format, status, verbose })
         })
       ),
       Effect.catch((error) =>
-        Effect.map(details(request), (allowed) => refuse(allowed ? error.message : unknownCheck, format))
+        Effect.map(details(request), (allowed) => notFoundResponse(allowed ? error.message : unknownCheck, format))
       )
     )
   }, HttpMiddleware.withLoggerDisabled)
@@ -273,114 +381,3 @@ const conceal = ({ version: _version, ...report }: Health.Report, verbose: boole
   ...report,
   checks: verbose ? report.checks.map(({ details: _details, message: _message, ...check }) => check) : []
 })
-
-// A report is of the moment, and a message in it is never markup.
-const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
-
-type Format = "json" | "health" | "text"
-
-/** In the order in which they are preferred where all are accepted alike. */
-const mediaTypes: Readonly<Record<Format, string>> = {
-  json: "application/json",
-  health: "application/health+json",
-  text: "text/plain"
-}
-const formats: ReadonlyArray<Format> = ["json", "health", "text"]
-
-const negotiate = (accept: string | undefined): Format => {
-  if (accept === undefined) return "json"
-  const ranges = accept.split(",").map((part) => {
-    const [range = "", ...parameters] = part.split(";").map((text) => text.trim().toLowerCase())
-    const weight = parameters.find((parameter) => /^q\s*=/.test(parameter))
-    const q = weight === undefined ? 1 : Number(weight.slice(weight.indexOf("=") + 1))
-    return { range, q: Number.isNaN(q) ? 1 : q }
-  })
-  let best: { readonly format: Format; readonly q: number; readonly index: number } | undefined
-  for (const format of formats) {
-    const mediaType = mediaTypes[format]
-    // The most specific range says how much a type is wanted.
-    const index = [mediaType, mediaType.replace(/\/.*/, "/*"), "*/*"]
-      .map((wanted) => ranges.findIndex(({ range }) => range === wanted))
-      .find((index) => index !== -1)
-    const q = index === undefined ? 0 : (ranges[index]?.q ?? 0)
-    if (index === undefined || q <= 0) continue
-    if (best === undefined || q > best.q || (q === best.q && index < best.index)) best = { format, q, index }
-  }
-  return best?.format ?? "json"
-}
-
-const print = (
-  report: Health.Report,
-  { format, status, verbose }: { readonly format: Format; readonly status: number; readonly verbose: boolean }
-): HttpServerResponse.HttpServerResponse => {
-  switch (format) {
-    case "text":
-      return HttpServerResponse.text(asText(report, verbose), { status, headers })
-    case "health":
-      return HttpServerResponse.jsonUnsafe(asHealthJson(report), { status, headers, contentType: mediaTypes.health })
-    case "json":
-      return HttpServerResponse.jsonUnsafe(encode(report), { status, headers })
-  }
-}
-
-const encode = /* @__PURE__ */ (() => Schema.encodeSync(Health.Report))()
-
-const refuse = (error: string, format: Format): HttpServerResponse.HttpServerResponse =>
-  format === "text"
-    ? HttpServerResponse.text(`${oneLine(error)}\n`, { status: 404, headers })
-    : HttpServerResponse.jsonUnsafe({ error }, { status: 404, headers })
-
-const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ")
-
-const asText = (report: Health.Report, verbose: boolean): string => {
-  const lines = [
-    because(report.status, report.message),
-    ...(verbose ? report.checks.map((check) => `${check.name}: ${because(verdict(check), check.message)}`) : [])
-  ]
-  return lines.map((line) => `${oneLine(line)}\n`).join("")
-}
-
-const because = (what: string, message: string | undefined): string =>
-  message === undefined ? what : `${what}: ${message}`
-
-const verdict = ({ critical, status }: Health.CheckReport): string =>
-  status === "unhealthy" && !critical ? "unhealthy, not critical" : status
-
-const words = { healthy: "pass", degraded: "warn", unhealthy: "fail" } as const satisfies Record<Health.Status, string>
-
-/** Returns a report in the terms of the Internet-Draft "Health Check Response Format for HTTP APIs". */
-const asHealthJson = ({ checks, message, status, timestamp, uptime, version }: Health.Report) => {
-  const observations: Record<string, Array<unknown>> = {
-    uptime: [
-      {
-        componentType: "system",
-        observedValue: Duration.toSeconds(uptime),
-        observedUnit: "s",
-        status: "pass",
-        time: DateTime.formatIso(timestamp)
-      }
-    ]
-  }
-  for (const { checkedAt, details, latency, message, name, status } of checks) {
-    // A colon ends the name of a component, and several observations may have one key.
-    const key = `${name.replaceAll(":", "_")}:responseTime`
-    observations[key] = [
-      ...(observations[key] ?? []),
-      {
-        componentType: "component",
-        observedValue: Duration.toMillis(latency),
-        observedUnit: "ms",
-        status: words[status],
-        time: DateTime.formatIso(checkedAt),
-        ...(message === undefined ? undefined : { output: message }),
-        ...(details === undefined ? undefined : { details })
-      }
-    ]
-  }
-  return {
-    status: words[status],
-    ...(version === undefined ? undefined : { version }),
-    ...(message === undefined ? undefined : { output: message }),
-    checks: observations
-  }
-}

@@ -1260,6 +1260,14 @@ describe("Config", () => {
     })
   )
 
+  it("describe names a schedule that is not a duration, and leaves out a ttl that depends on it", () => {
+    assert.deepStrictEqual(Health.describe({ schedule: Schedule.recurs(3) }), {
+      timeout: 5000,
+      concurrency: "unbounded",
+      schedule: "a schedule"
+    })
+  })
+
   it("an empty object is all defaults", () => {
     assert.deepStrictEqual(Schema.decodeUnknownSync(Health.Config)({}), {})
     assert.deepStrictEqual(Schema.decodeUnknownSync(Health.Config)({ concurrency: "unbounded" }), {

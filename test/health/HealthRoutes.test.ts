@@ -636,4 +636,8 @@ describe("options", () => {
     }
     HealthRoutes.drainBeforeStop(Layer.empty, { drainFor: 0 })
   })
+
+  it("are described with a function as one", () => {
+    assert.deepStrictEqual(HealthRoutes.describe({ details: () => true }), { prefix: "", details: "a function" })
+  })
 })

@@ -1,4 +1,5 @@
 import * as Health from "../../../src/health/Health.ts"
+import * as HealthRoutes from "../../../src/health/HealthRoutes.ts"
 import { contract } from "../contract.ts"
 
 const notPositive = "a finite duration > 0"
@@ -63,6 +64,36 @@ export const contracts = [
       [{ whenOpen: "healthy" }, "whenOpen", "degraded or unhealthy"],
       [{ ttl: -1 }, "ttl", negative],
       [{ critical: 1 }, "critical", "true or false"]
+    ]
+  }),
+  contract<HealthRoutes.Options>({
+    name: "HealthRoutes",
+    file: "src/health/HealthRoutes.ts",
+    interfaces: { "": "Options" },
+    defaults: HealthRoutes.defaults,
+    resolve: HealthRoutes.resolve,
+    config: HealthRoutes.Config,
+    describe: HealthRoutes.describe,
+    examples: [{ prefix: "/internal/v1", details: true }],
+    refused: [
+      [{ prefix: "internal" }, "prefix", 'a path of plain segments such as "/internal", or ""'],
+      [{ prefix: 1 }, "prefix", 'a path of plain segments such as "/internal", or ""'],
+      [{ details: "yes" }, "details", "true or false, or a function"]
+    ]
+  }),
+  contract<HealthRoutes.DrainOptions>({
+    name: "HealthRoutes.drainBeforeStop",
+    module: "HealthRoutes",
+    file: "src/health/HealthRoutes.ts",
+    interfaces: { "": "DrainOptions" },
+    defaults: HealthRoutes.drainDefaults,
+    resolve: HealthRoutes.resolveDrain,
+    config: HealthRoutes.DrainConfig,
+    describe: HealthRoutes.describeDrain,
+    examples: [{ drainFor: 0 }, { drainFor: "10 seconds" }],
+    refused: [
+      [{ drainFor: -1 }, "drainFor", negative],
+      [{ drainFor: "soon" }, "drainFor", negative]
     ]
   })
 ]
