@@ -18,6 +18,7 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join, resolve, sep } from "node:path"
 import { build } from "esbuild"
 import { linksOf } from "./docs-links.ts"
+import { bundleSizes, type Sizes } from "./bundle-sizes.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const temp = mkdtempSync(join(tmpdir(), "effect-resilience-"))
@@ -230,6 +231,22 @@ root.Nothing
     `pack: ${files.length} files, ${(pack.size / 1024).toFixed(1)} KiB; publint and attw clean; ` +
       `root and ${subpaths.length} subpaths are the same modules under Node ${version} and ${process.version}; ` +
       `types and declarations hold under ${compilers.map(({ name }) => name).join(" and ")}`
+  )
+
+  // esbuild keeps a namespace that is exported by name whole (evanw/esbuild#1420), so its numbers are only said.
+  const sizes = await bundleSizes(app)
+  for (const { name, rollup } of sizes) {
+    demand(
+      rollup.root <= rollup.subpath * 1.1,
+      `rollup keeps ${rollup.root} B of ${name} from the root, ${rollup.subpath} B by its path`
+    )
+  }
+  const kB = ({ root, subpath }: Sizes["rollup"]) =>
+    `${(root / subpath).toFixed(2)} of ${(subpath / 1000).toFixed(1)} kB`
+  console.log(
+    `pack: from the root, minified, against by path: ${sizes
+      .map((size) => `${size.name} rollup ${kB(size.rollup)}, esbuild ${kB(size.esbuild)}`)
+      .join("; ")}`
   )
 
   // What a bundle keeps of a module of which it uses nothing. Not an error: the manifest says `sideEffects: false`.

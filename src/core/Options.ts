@@ -5,7 +5,7 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import { configCase } from "effect/String"
 
-export { InvalidOptionError } from "./internal/Rules.ts"
+export { InvalidOptionError, type Json } from "./internal/Rules.ts"
 
 /**
  * Returns a provider that finds options under names in upper case: with the
