@@ -5,7 +5,7 @@ import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
 import * as Outcome from "../../src/core/Outcome.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
-import { invalid } from "../support/circuits.ts"
+import { invalid } from "../suites/rules.ts"
 
 const count = "an integer >= 1"
 const ratio = "a ratio in (0, 1]"

@@ -5,7 +5,7 @@ import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as Policy from "../../src/compose/Policy.ts"
 import * as Timeout from "../../src/policies/Timeout.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
-import { invalid } from "../support/circuits.ts"
+import { invalid } from "../suites/rules.ts"
 import { everySecond, makeBreaker, hangs, fails, settle, errorOf, now } from "./calls.ts"
 
 describe("compose", () => {

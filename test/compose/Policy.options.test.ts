@@ -6,7 +6,7 @@ import * as CircuitBreakers from "../../src/breaker/CircuitBreakers.ts"
 import * as Options from "../../src/core/Options.ts"
 import * as Policy from "../../src/compose/Policy.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
-import { invalid } from "../support/circuits.ts"
+import { invalid } from "../suites/rules.ts"
 
 describe("bad options", () => {
   const breaker = CircuitBreaker.makeUnsafe("api")

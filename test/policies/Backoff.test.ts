@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Fiber, Random, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Backoff from "../../src/policies/Backoff.ts"
-import { InvalidOptionError } from "../../src/core/Options.ts"
+import { invalid, thrown } from "../suites/rules.ts"
 
 /** Runs a schedule `n` times and returns its delays in milliseconds, with `draw` for the random numbers. */
 const drawn = (backoff: Backoff.Backoff, n: number, draw: () => number) =>
@@ -20,16 +20,6 @@ const drawn = (backoff: Backoff.Backoff, n: number, draw: () => number) =>
 const middle = () => 0.5
 const highest = () => 1 - Number.EPSILON / 2
 const millis = (backoff: Backoff.Backoff, n: number) => Backoff.delays(backoff, n).map(Duration.toMillis)
-
-const rejected = (build: () => unknown): InvalidOptionError => {
-  try {
-    build()
-  } catch (error) {
-    assert.instanceOf(error, InvalidOptionError)
-    return error
-  }
-  return assert.fail("nothing was thrown")
-}
 
 describe("delays without jitter", () => {
   const tables: ReadonlyArray<readonly [string, Backoff.Backoff, ReadonlyArray<number>]> = [
@@ -109,7 +99,7 @@ describe("delays without jitter", () => {
     assert.deepStrictEqual(Backoff.delays(Backoff.exponential(), 0), [])
     for (const count of [-1, 1.5, Number.NaN]) {
       assert.include(
-        rejected(() => Backoff.delays(Backoff.exponential(), count)),
+        invalid(() => Backoff.delays(Backoff.exponential(), count)),
         { module: "Backoff", field: "count" }
       )
     }
@@ -572,7 +562,7 @@ describe("bad options", () => {
 
   for (const [name, build, field, value, rule] of table) {
     it(`${name}: ${field} ${String(typeof value === "object" ? JSON.stringify(value) : value)}`, () => {
-      const error = rejected(build)
+      const error = invalid(build)
       assert.strictEqual(error.module, "Backoff")
       assert.strictEqual(error.field, field)
       assert.deepStrictEqual(error.value, value)
@@ -582,7 +572,7 @@ describe("bad options", () => {
 
   it("says what was wrong", () => {
     assert.strictEqual(
-      rejected(() => Backoff.exponential({ factor: 0.5 })).message,
+      thrown(() => Backoff.exponential({ factor: 0.5 })).message,
       "Backoff: factor must be a finite number >= 1, got 0.5"
     )
   })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Exit, Fiber, type Tracer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Fallback from "../../src/policies/Fallback.ts"
-import { InvalidOptionError } from "../../src/core/Options.ts"
+import { invalid } from "../suites/rules.ts"
 
 class Unavailable extends Data.TaggedError("Unavailable")<{ readonly host: string }> {
   override get message() {
@@ -16,18 +16,6 @@ const notFound = new NotFound({ id: 1 })
 
 const fails = <E>(error: E): Effect.Effect<string, E> => Effect.fail(error)
 const both = Cause.combine(Cause.fail("no"), Cause.die("bug"))
-
-const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {
-  try {
-    build()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) {
-      return { module: error.module, field: error.field, value: error.value, rule: error.rule }
-    }
-    throw error
-  }
-  return assert.fail("no error was thrown")
-}
 
 /** Runs an effect in a span, and returns the attributes of the span. */
 const spanned = <A, E>(effect: Effect.Effect<A, E>) =>

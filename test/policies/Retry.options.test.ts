@@ -1,18 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Exit, Schedule, Schema } from "effect"
-import { InvalidOptionError } from "../../src/core/Options.ts"
 import * as Retry from "../../src/policies/Retry.ts"
+import { invalid } from "../suites/rules.ts"
 import { Unavailable, NotFound, scripted, settle } from "./attempts.ts"
-
-const rejected = (build: () => unknown): InvalidOptionError => {
-  try {
-    build()
-  } catch (error) {
-    assert.instanceOf(error, InvalidOptionError)
-    return error
-  }
-  return assert.fail("nothing was thrown")
-}
 
 describe("describe", () => {
   it("holds the defaults", () => {
@@ -105,7 +95,7 @@ describe("bad options", () => {
         () => Retry.retryUntil(bad({ until: () => true, ...options })),
         () => Retry.describe(bad(options))
       ]) {
-        const error = rejected(build)
+        const error = invalid(build)
         assert.strictEqual(error.module, "Retry")
         assert.strictEqual(error.field, field)
         assert.deepStrictEqual(error.value, value)
@@ -120,11 +110,11 @@ describe("bad options", () => {
         () => Retry.retryUntil(bad({ until })),
         () => Retry.retryUntil(Effect.void, bad({ until }))
       ]) {
-        assert.include(rejected(build), { module: "Retry", field: "until", value: until, rule: "a function" })
+        assert.include(invalid(build), { module: "Retry", field: "until", value: until, rule: "a function" })
       }
     }
     assert.include(
-      rejected(() => Retry.retryUntil(bad(undefined))),
+      invalid(() => Retry.retryUntil(bad(undefined))),
       { field: "until", value: undefined }
     )
   })
@@ -135,11 +125,11 @@ describe("bad options", () => {
 
   it("tags without a tag are refused", () => {
     assert.include(
-      rejected(() => Retry.tags()),
+      invalid(() => Retry.tags()),
       { module: "Retry", field: "while" }
     )
     assert.include(
-      rejected(() => Retry.tags("A", "")),
+      invalid(() => Retry.tags("A", "")),
       { module: "Retry", field: "while.1", value: "" }
     )
   })

@@ -2,20 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Cause, Clock, Context, Deferred, Duration, Effect, Exit, Fiber, Latch, References, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { InvalidOptionError } from "../../src/core/Options.ts"
 import * as Timeout from "../../src/policies/Timeout.ts"
-
-const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {
-  try {
-    build()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) {
-      return { module: error.module, field: error.field, value: error.value, rule: error.rule }
-    }
-    throw error
-  }
-  return assert.fail("no error was thrown")
-}
+import { invalid } from "../suites/rules.ts"
 
 const exceeded = (after: Duration.Input, operation?: string) =>
   new Timeout.TimeoutExceededError({ after: Duration.fromInputUnsafe(after), operation })

@@ -3,21 +3,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Random, Schedule } from "effect"
 import * as Backoff from "../../src/policies/Backoff.ts"
+import { capped, max } from "./backoffs.ts"
 
-const max = 1000
-const jitters = ["full", "equal", Backoff.ratio(0.1), Backoff.ratio(1)] as const
-
-const backoffs: ReadonlyArray<readonly [string, Backoff.Backoff]> = [
-  ...jitters.flatMap((jitter): ReadonlyArray<readonly [string, Backoff.Backoff]> => {
-    const name = typeof jitter === "string" ? jitter : `ratio(${jitter.ratio})`
-    return [
-      [`exponential, ${name}`, Backoff.exponential({ max, jitter })],
-      [`linear, ${name}`, Backoff.linear({ max, jitter })],
-      [`fibonacci, ${name}`, Backoff.fibonacci({ max, jitter })]
-    ]
-  }),
-  ["exponential, decorrelated", Backoff.exponential({ max, jitter: "decorrelated" })]
-]
+const backoffs = capped(["full", "equal", Backoff.ratio(0.1), Backoff.ratio(1)])
 
 describe("tenacity#703: jitter at the cap", () => {
   for (const [name, backoff] of backoffs) {

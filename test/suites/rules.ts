@@ -1,21 +1,25 @@
 /**
- * What the tests of bad options have in common.
+ * How options and configurations are refused.
  */
 import { assert } from "@effect/vitest"
 import { Exit, Schema, SchemaIssue } from "effect"
 import { InvalidOptionError } from "../../src/core/Options.ts"
 
-/** Returns what the `InvalidOptionError` says that `build` throws. */
-export const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {
+/** Returns the `InvalidOptionError` that `build` throws. */
+export const thrown = (build: () => unknown): InvalidOptionError => {
   try {
     build()
   } catch (error) {
-    if (error instanceof InvalidOptionError) {
-      return { module: error.module, field: error.field, value: error.value, rule: error.rule }
-    }
+    if (error instanceof InvalidOptionError) return error
     throw error
   }
   return assert.fail("no error was thrown")
+}
+
+/** Returns the fields of the `InvalidOptionError` that `build` throws. */
+export const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {
+  const { field, module, rule, value } = thrown(build)
+  return { module, field, value, rule }
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()

@@ -6,7 +6,6 @@ import { Cause, Effect, Exit, Fiber, Logger, References, Scheduler } from "effec
 import type { Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
-import { InvalidOptionError } from "../../src/core/Options.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 
 /**
@@ -138,17 +137,4 @@ export const collectLogs = (): {
     })
   })
   return { lines, layer: Logger.layer([logger]) }
-}
-
-/** What an `InvalidOptionError` that `build` throws says. */
-export const invalid = (build: () => unknown): Pick<InvalidOptionError, "module" | "field" | "value" | "rule"> => {
-  try {
-    build()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) {
-      return { module: error.module, field: error.field, value: error.value, rule: error.rule }
-    }
-    throw error
-  }
-  return assert.fail("no error was thrown")
 }
