@@ -74,7 +74,7 @@ const fields = (json: Json, path = ""): ReadonlyArray<string> =>
 const table = (schema: Schema.Constraint): string => {
   // What it returns is JSON Schema, of which these are the parts that the schemas use.
   const json = Schema.toJsonSchemaDocument(schema).schema as Json
-  return ["| Field | Type | What it says |", "| --- | --- | --- |", ...fields(json)].join("\n")
+  return ["| Field | Type | Meaning |", "| --- | --- | --- |", ...fields(json)].join("\n")
 }
 
 /** The table of variables of src/store/internal/EnvVariables.ts. */
@@ -92,8 +92,8 @@ const text = `# The CLI \`resilience\`
 
 <!-- Written by scripts/cli-docs.ts from the help of the CLI. -->
 
-Operators look at the circuits of a fleet with it, and hold, release or reset them. It works on the same table as the
-processes, in PostgreSQL or Redis, and on the same clock: the table's. Or it asks a running application, through its
+Operators use it to look at the circuits of a fleet, and to hold, release or reset them. It works on the same table as the
+processes, in PostgreSQL or Redis, with the clock of the table. Or it asks a running application, through its
 [control plane](#control-planes).
 
 It needs \`@effect/platform-node\`, and the driver of the store: \`@effect/sql-pg\` for PostgreSQL, \`redis\` for Redis, none
@@ -105,29 +105,29 @@ ${code(await help())}
 ${(await Promise.all(commands.map(async (name) => `### ${name}\n\n${code(await help(name))}`))).join("\n")}
 ## Names and patterns
 
-A circuit is named by its breaker, and by \`:\` and its key where it has one: \`payments\`, \`search:eu\`. \`status\` prints the
-names as commands take them. In a pattern \`*\` stands for any text: \`payments*\`, \`search:*\`, \`*\`. Put quotes around it, so
-that the shell leaves it alone.
+The name of a circuit is that of its breaker, followed by \`:\` and its key if it has one: \`payments\`, \`search:eu\`.
+\`status\` prints names in the form that commands take. In a pattern \`*\` stands for any text: \`payments*\`, \`search:*\`, \`*\`. Put quotes around it, so that the
+shell does not expand it.
 
-A name that no circuit has changes nothing and is refused with exit code ${Failure.exitCodes.unknown.code}. A circuit has a row once a process of the fleet
-made its breaker. A circuit of a key has one from its first change of state on.
+For a name that no circuit has, nothing is changed and the exit code is ${Failure.exitCodes.unknown.code}. A circuit has a row as soon as a
+process of the fleet has made its breaker, a circuit of a key from its first change of state on.
 
 A hold on the name of a breaker holds all of its keys.
 
 ## Where circuits are shared
 
-The first of these that is there says where: \`--url\`, \`RESILIENCE_CONTROL_URL\`, \`RESILIENCE_DATABASE_URL\`,
-\`RESILIENCE_DATABASE_HOST\`, \`DATABASE_URL\`. Apps that use \`CircuitStoreEnv\` read the variables below too. A password in
-\`--url\` is seen by who may list processes: give it in a variable. The CLI prints no password, also not in errors.
+The first of these that is set is used:  \`--url\`, \`RESILIENCE_CONTROL_URL\`, \`RESILIENCE_DATABASE_URL\`,
+\`RESILIENCE_DATABASE_HOST\`, \`DATABASE_URL\`. Apps that use \`CircuitStoreEnv\` read the variables below too. Users who may list
+processes see a password in \`--url\`: give it in a variable. The CLI prints no password, not even in errors.
 
 ${variables}
 
-In Redis there is no table: \`--table\` names the prefix of the keys, too.
+For Redis, \`--table\` is the prefix of the keys.
 
 ## Control planes
 
-Where the URL is an \`http\` or \`https\` one, it is the address of the [control plane](control-plane.md) of an application,
-with its prefix. All commands but \`setup\` work on it.
+An \`http\` or \`https\` URL is the address of the [control plane](control-plane.md) of an application, with its prefix. All
+commands but \`setup\` work with it.
 
 \`\`\`sh
 export RESILIENCE_CONTROL_URL=https://orders.internal/resilience
@@ -140,20 +140,19 @@ resilience hold-open payments --for 10m --reason "provider maintenance"
 
 | Variable | Holds |
 | --- | --- |
-| \`${Settings.variables.url}\` | address of the control plane, where \`--url\` is absent; \`setup\` does not read it |
-| \`${Settings.variables.token}\` | bearer token; there is no flag for it, which others on the machine could see |
+| \`${Settings.variables.url}\` | address of the control plane, if \`--url\` is absent; \`setup\` does not read it |
+| \`${Settings.variables.token}\` | bearer token; it has no flag, since others on the machine could see that |
 
 - A change needs \`--reason\`, which the application logs. For \`release\` and \`reset\` only a control plane takes one: a
-  table keeps none. Where the token has an operator's name, that name counts and not \`--by\`.
-- Without a store that is shared, a change is one of the process that answers, and behind a load balancer that is any of
-  them: give the address of one process. With a shared store it is one of the fleet.
+  table does not keep it. If the token has an operator's name, that name is used and not \`--by\`.
+- Without a shared store, a change applies to the process that answers, which may be any process behind a load balancer: give
+  the address of one process. With a shared store it applies to the fleet.
 - \`reset\` of a breaker resets its keys too, and the keys of a held breaker are shown as held.
-- A circuit of a key is there once a call has used the key. \`changedAt\` and \`changedBy\` are \`null\`: a control plane does
-  not tell.
-- At most ${ControlApi.bounds.circuits} circuits are looked at, and by \`watch\` as many as the option \`circuits\` of the control plane
-  says. Where there are more, the standard error says so. But for \`watch\`, a circuit is found by its full name all the
-  same.
-- More changes at once than the control plane allows a minute take as long as it makes them wait.
+- A circuit of a key exists once a call has used the key. \`changedAt\` and \`changedBy\` are \`null\`: a control plane does
+  not provide them.
+- At most ${ControlApi.bounds.circuits} circuits are listed, and by \`watch\` as many as the option \`circuits\` of the control plane allows. If
+  there are more, a line on the standard error tells that. All commands but \`watch\` still find a circuit by its full name.
+- If there are more changes than the control plane allows in a minute, the command waits.
 - \`watch\` reads the stream of events, and opens it again when it breaks.
 - \`--namespace\` and \`--table\` are refused. Redirects are not followed. A certificate authority of your own is trusted
   with \`NODE_EXTRA_CA_CERTS\`.
@@ -170,7 +169,7 @@ ${Object.values(Failure.exitCodes)
 
 With \`--json\` a command prints one JSON document, and \`watch\` a line of JSON for each change. Fields may be added, and
 none is renamed or removed within a major version. Times are ISO 8601 in UTC, on the clock of the table or of the control
-plane. Names and reasons are as they were given; characters that a terminal does not print are written as \`\\u\` and four
+plane. Names and reasons are unchanged, except that characters that a terminal does not print are written as \`\\u\` and four
 hexadecimal digits.
 
 ### A circuit
@@ -187,13 +186,13 @@ ${table(Output.Sighting)}
 
 ### Output of hold-open, hold-closed, release and reset
 
-Where it fails half-way, what was changed until then is printed, and the error after it.
+If it fails half-way, the changes made until then are printed, and the error after them.
 
 ${table(Output.Changes)}
 
 ### Output of setup
 
-It does not ask with \`--json\`: \`--yes\` or \`--dry-run\` has to be there.
+With \`--json\` it does not ask: \`--yes\` or \`--dry-run\` is required.
 
 ${table(Output.Setup)}
 
