@@ -13,7 +13,8 @@ import * as CircuitMigration from "../store/CircuitMigration.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
 import * as CircuitTableRedis from "../store/CircuitTableRedis.ts"
 import * as CircuitTableSql from "../store/CircuitTableSql.ts"
-import * as EnvVariables from "../store/internal/EnvVariables.ts"
+import * as DriverOptions from "../store/internal/DriverOptions.ts"
+import type * as EnvVariables from "../store/internal/EnvVariables.ts"
 import * as Explain from "./Explain.ts"
 import * as Failure from "./Failure.ts"
 import * as Settings from "./Settings.ts"
@@ -70,7 +71,7 @@ const connect = <A, E>(target: Store.Target, table: string, client: Layer.Layer<
 const postgres = (target: Store.Target, where: EnvVariables.Postgres, table: string) =>
   Effect.gen(function* () {
     const PgClient = yield* load(["@effect/sql-pg"], () => import("@effect/sql-pg/PgClient"))
-    const options = EnvVariables.pgOptions(where)
+    const options = DriverOptions.pgOptions(where)
     return yield* connect(
       target,
       table,
@@ -86,7 +87,7 @@ const postgres = (target: Store.Target, where: EnvVariables.Postgres, table: str
 const redis = (target: Store.Target, where: EnvVariables.Redis, prefix: string) =>
   Effect.gen(function* () {
     const NodeRedis = yield* load(["@effect/platform-node", "redis"], () => import("@effect/platform-node/NodeRedis"))
-    const { socket, ...options } = EnvVariables.redisOptions(where)
+    const { socket, ...options } = DriverOptions.redisOptions(where)
     return yield* connect(
       target,
       prefix,

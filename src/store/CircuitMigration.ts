@@ -12,9 +12,11 @@
  * - Tested with PostgreSQL and SQLite. Other databases are refused.
  */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import { TableError } from "./CircuitTable.ts"
 import * as SqlOperation from "./internal/SqlOperation.ts"
@@ -34,6 +36,48 @@ export interface Options {
  * Defaults of the options.
  */
 export const defaults = { table: "resilience_circuits" } as const
+
+/**
+ * Options of a migration, checked and with their defaults.
+ */
+export interface Resolved {
+  readonly table: string
+}
+
+// The options are those of the store.
+const module = "CircuitStoreSql"
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = ({ table = defaults.table }: Options = {}): Resolved =>
+  typeof table === "string" && /^([a-z_][a-z0-9_]{0,40}\.)?[a-z_][a-z0-9_]{0,40}$/.test(table)
+    ? { table }
+    : Rules.reject(
+        module,
+        "table",
+        table,
+        "a name of up to 41 lower-case letters, digits and _, with a schema and a dot before it or without"
+      )
+
+/**
+ * Options of a migration in JSON.
+ */
+export interface ConfigJson {
+  readonly table?: string
+}
+
+/**
+ * Schema of the options, to read them from JSON, or from the environment through
+ * `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Options, ConfigJson> = /* @__PURE__ */ (() =>
+  ConfigSchema.checked(ConfigSchema.struct({ table: Schema.optionalKey(Schema.String) }), resolve))()
+
+/**
+ * Returns the options with their defaults, as JSON that `Config` reads.
+ */
+export const describe = (options?: Options): ConfigJson => resolve(options)
 
 /**
  * Databases that there are steps for.
@@ -61,23 +105,6 @@ export type Outcome = "created" | "updated" | "current"
 const quote = /* @__PURE__ */ Statement.defaultEscape('"')
 
 /**
- * Returns the checked name of the table.
- *
- * **Gotchas**
- *
- * Throws an `InvalidOptionError` where the name is none.
- */
-export const tableOf = ({ table = defaults.table }: Options): string =>
-  typeof table === "string" && /^([a-z_][a-z0-9_]{0,40}\.)?[a-z_][a-z0-9_]{0,40}$/.test(table)
-    ? table
-    : Rules.reject(
-        "CircuitStoreSql",
-        "table",
-        table,
-        "a name of up to 41 lower-case letters, digits and _, with a schema and a dot before it or without"
-      )
-
-/**
  * Returns all steps of a migration, oldest first.
  *
  * **Example** (Showing what will be done)
@@ -92,7 +119,7 @@ export const tableOf = ({ table = defaults.table }: Options): string =>
  * ```
  */
 export const steps = (dialect: Dialect, options: Options = {}): ReadonlyArray<Step> => {
-  const name = tableOf(options)
+  const { table: name } = resolve(options)
   const table = quote(name)
   const versions = quote(`${name}_migrations`)
   const bare = name.slice(name.indexOf(".") + 1)
@@ -153,8 +180,7 @@ export const show = (steps: ReadonlyArray<Step>): string =>
 export const dialect: Effect.Effect<Dialect, never, SqlClient.SqlClient> = /* @__PURE__ */ Effect.map(
   SqlClient.SqlClient,
   (sql) => {
-    const refused = (name: string) => (): Dialect =>
-      Rules.reject("CircuitStoreSql", "client", name, "one of PostgreSQL or SQLite")
+    const refused = (name: string) => (): Dialect => Rules.reject(module, "client", name, "one of PostgreSQL or SQLite")
     return sql.onDialectOrElse({
       pg: (): Dialect => "pg",
       sqlite: (): Dialect => "sqlite",
@@ -176,7 +202,7 @@ export const dialect: Effect.Effect<Dialect, never, SqlClient.SqlClient> = /* @_
 export const pending = (options: Options = {}): Effect.Effect<ReadonlyArray<Step>, TableError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
     const all = steps(yield* dialect, options)
-    return all.slice(yield* SqlOperation.run(tableOf(options), (sql) => stepOf(sql, options)))
+    return all.slice(yield* SqlOperation.run(resolve(options).table, (sql) => stepOf(sql, options)))
   })
 
 /**
@@ -190,7 +216,7 @@ export const apply = (options: Options = {}): Effect.Effect<Outcome, TableError,
   Effect.gen(function* () {
     const kind = yield* dialect
     const all = steps(kind, options)
-    const table = tableOf(options)
+    const { table } = resolve(options)
     return yield* SqlOperation.run(table, (sql) =>
       Effect.gen(function* () {
         // A process that may only read and write gets along with a table that is up to date.
@@ -222,7 +248,7 @@ const lockOf = (table: string): string => `effect-resilience ${table}`
  */
 const stepOf = (sql: SqlClient.SqlClient, options: Options): Effect.Effect<number, SqlError.SqlError | TableError> =>
   Effect.gen(function* () {
-    const table = tableOf(options)
+    const { table } = resolve(options)
     const columns = yield* columnsOf(sql, table)
     if (columns.length === 0) return 0
     const noted = yield* columnsOf(sql, `${table}_migrations`)

@@ -3,8 +3,8 @@
  *
  * **Details**
  *
- * - `EnvVariables` says which variables there are. Without any of them circuits
- *   are each process's own, which is said in the log.
+ * - `config` reads the variables, and `resilience --help` lists them. Without any
+ *   of them circuits are each process's own, which is logged.
  * - The drivers are the application's, so that an application that uses one of
  *   them installs no other.
  * - The layer is there, and closes, whatever the database does. Where it is away
@@ -25,20 +25,28 @@
  * const PaymentsLive = Payments.layerShared.pipe(Layer.provide(StoreLive))
  * ```
  */
-import type * as Config from "effect/Config"
+import type { ConfigError } from "effect/Config"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redis from "effect/persistence/Redis"
+import * as Schema from "effect/Schema"
 import type * as SqlClient from "effect/sql/SqlClient"
 import * as Background from "../core/internal/Background.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitStore from "./CircuitStore.ts"
 import * as CircuitStoreRedis from "./CircuitStoreRedis.ts"
 import * as CircuitStoreSql from "./CircuitStoreSql.ts"
 import * as CircuitStoreTable from "./CircuitStoreTable.ts"
+import * as DriverOptions from "./internal/DriverOptions.ts"
 import * as EnvVariables from "./internal/EnvVariables.ts"
+import * as StoreOptions from "./internal/StoreOptions.ts"
 import * as LazyRedis from "./LazyRedis.ts"
+
+export type { PgOptions } from "./internal/DriverOptions.ts"
+export { config, InvalidVariableError } from "./internal/EnvVariables.ts"
+export type { None, Postgres, Redis, Server, StoreConfig, Tls, Where } from "./internal/EnvVariables.ts"
 
 /**
  * Error of an environment that names a database for which the application gave
@@ -57,12 +65,12 @@ export class MissingDriverError extends Data.TaggedError("MissingDriverError")<{
  * Options of `NodeRedis.layer` of `@effect/platform-node`: where the server is,
  * and what a process needs to be back soon after an outage.
  */
-export interface RedisOptions extends EnvVariables.RedisOptions {
+export interface RedisOptions extends DriverOptions.RedisOptions {
   /** A command that cannot be sent fails at once, and is not done later. */
   readonly disableOfflineQueue: true
   /** Keeps a connection that is idle from its timeout. */
   readonly pingInterval: number
-  readonly socket: EnvVariables.RedisOptions["socket"] & {
+  readonly socket: DriverOptions.RedisOptions["socket"] & {
     /** Time after which a connection that was forgotten on its way is replaced. */
     readonly socketTimeout: number
     readonly reconnectStrategy: (retries: number, cause: Error) => number | Error
@@ -75,7 +83,7 @@ export interface RedisOptions extends EnvVariables.RedisOptions {
  */
 export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends CircuitStoreTable.Options {
   /** Makes the client of PostgreSQL: `PgClient.layer` of `@effect/sql-pg`. */
-  readonly postgres?: ((options: EnvVariables.PgOptions) => Layer.Layer<SqlClient.SqlClient, E1, R1>) | undefined
+  readonly postgres?: ((options: DriverOptions.PgOptions) => Layer.Layer<SqlClient.SqlClient, E1, R1>) | undefined
   /** Makes the client of Redis: `NodeRedis.layer` of `@effect/platform-node`. */
   readonly redis?: ((options: RedisOptions) => Layer.Layer<Redis.Redis, E2, R2>) | undefined
   /** Circuits of one namespace are shared. Default: `"default"`. */
@@ -84,6 +92,95 @@ export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends
   readonly table?: string | undefined
   /** Whether to make the table in PostgreSQL, or bring it up to date. Default: true. */
   readonly migrate?: boolean | undefined
+}
+
+/**
+ * Values of the options that are not given.
+ */
+export const defaults = { ...CircuitStoreTable.defaults, namespace: "default", migrate: true } as const
+
+/**
+ * Options, checked and with their defaults. Durations are in milliseconds.
+ */
+export interface Resolved<E1 = never, R1 = never, E2 = never, R2 = never> extends CircuitStoreTable.Resolved {
+  readonly postgres: Options<E1, R1>["postgres"]
+  readonly redis: Options<never, never, E2, R2>["redis"]
+  readonly namespace: string
+  /** Absent where none is given: its default is that of the store. */
+  readonly table: string | undefined
+  readonly migrate: boolean
+}
+
+const module = "CircuitStoreEnv"
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = <E1 = never, R1 = never, E2 = never, R2 = never>(
+  options: Options<E1, R1, E2, R2> = {}
+): Resolved<E1, R1, E2, R2> => {
+  const { migrate, namespace, postgres, redis, table } = options
+  return {
+    ...CircuitStoreTable.resolve(options),
+    postgres: postgres === undefined ? undefined : Rules.fn(module, "postgres", postgres),
+    redis: redis === undefined ? undefined : Rules.fn(module, "redis", redis),
+    namespace: Rules.name(module, "namespace", namespace ?? defaults.namespace),
+    table: table === undefined ? undefined : Rules.name(module, "table", table),
+    migrate: Rules.boolean(module, "migrate", migrate ?? defaults.migrate)
+  }
+}
+
+/**
+ * Options that are data.
+ */
+export type Config = Omit<Options, "postgres" | "redis">
+
+/**
+ * Options in JSON.
+ */
+export interface ConfigJson extends CircuitStoreTable.ConfigJson {
+  readonly namespace?: string
+  readonly table?: string
+  readonly migrate?: boolean
+}
+
+/**
+ * Schema of the options that are data, to read them from JSON, or from the
+ * environment through `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
+  const text = Schema.optionalKey(Schema.String)
+  const migrate = Schema.optionalKey(Schema.Boolean)
+  return ConfigSchema.checked(
+    ConfigSchema.struct({ ...StoreOptions.fields(), namespace: text, table: text, migrate }),
+    (options) => resolve(options)
+  )
+})()
+
+/**
+ * Options with their defaults, as JSON.
+ */
+export interface Description extends ConfigJson {
+  readonly postgres?: "a function"
+  readonly redis?: "a function"
+}
+
+/**
+ * Returns the options with their defaults, as JSON that `Config` reads where no
+ * driver is given. Durations are in milliseconds.
+ */
+export const describe = <E1 = never, R1 = never, E2 = never, R2 = never>(
+  options?: Options<E1, R1, E2, R2>
+): Description => {
+  const { migrate, namespace, postgres, redis, table } = resolve(options)
+  return {
+    ...CircuitStoreTable.describe(options),
+    ...(postgres === undefined ? undefined : { postgres: "a function" }),
+    ...(redis === undefined ? undefined : { redis: "a function" }),
+    namespace,
+    ...(table === undefined ? undefined : { table }),
+    migrate
+  }
 }
 
 /**
@@ -96,17 +193,12 @@ export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends
  * connects later. A server that is away, or that refuses the password, is a
  * store that does not answer: see `CircuitStore.Status`.
  */
-export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
-  postgres,
-  redis,
-  ...options
-}: Options<E1, R1, E2, R2>): Layer.Layer<
-  CircuitStore.CircuitStore,
-  Config.ConfigError | MissingDriverError | E1,
-  R1 | R2
-> =>
-  Layer.unwrap<CircuitStore.CircuitStore, E1, R1 | R2, Config.ConfigError | MissingDriverError, never>(
+export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>(
+  options: Options<E1, R1, E2, R2> = {}
+): Layer.Layer<CircuitStore.CircuitStore, ConfigError | MissingDriverError | E1, R1 | R2> =>
+  Layer.unwrap<CircuitStore.CircuitStore, E1, R1 | R2, ConfigError | MissingDriverError, never>(
     Effect.gen(function* () {
+      const { log, pollEvery, postgres, redis } = resolve(options)
       const { instance, namespace, table, where } = yield* EnvVariables.config
       const given = {
         ...options,
@@ -114,23 +206,23 @@ export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
         namespace: namespace ?? options.namespace,
         table: table ?? options.table
       }
-      const said = (what: string) => (options.log === false ? Effect.void : Effect.logInfo(what))
+      const note = (what: string) => (log ? Effect.logInfo(what) : Effect.void)
       switch (where._tag) {
         case "None":
-          yield* said(`Circuits are not shared: ${EnvVariables.variables.url} is not set`)
+          yield* note(`Circuits are not shared: ${EnvVariables.variables.url} is not set`)
           return CircuitStore.layerLocal
         case "Postgres":
           if (postgres === undefined) return yield* new MissingDriverError({ driver: "postgres" })
-          yield* said(`Circuits are shared through ${EnvVariables.describe(where)}`)
+          yield* note(`Circuits are shared through ${EnvVariables.describe(where)}`)
           return CircuitStoreSql.layer(given).pipe(
             // A connection that listens waits for its server as it closes.
-            Layer.provide(Background.layer(postgres(EnvVariables.pgOptions(where))))
+            Layer.provide(Background.layer(postgres(DriverOptions.pgOptions(where))))
           )
         case "Redis":
           if (redis === undefined) return yield* new MissingDriverError({ driver: "redis" })
-          yield* said(`Circuits are shared through ${EnvVariables.describe(where)}`)
+          yield* note(`Circuits are shared through ${EnvVariables.describe(where)}`)
           return CircuitStoreRedis.layer({ ...given, prefix: given.table }).pipe(
-            Layer.provide(connecting(redis, where, options.pollEvery))
+            Layer.provide(connecting(redis, where, pollEvery))
           )
       }
     })
@@ -140,18 +232,17 @@ export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>({
 const connecting = <E, R>(
   redis: (options: RedisOptions) => Layer.Layer<Redis.Redis, E, R>,
   where: EnvVariables.Redis,
-  pollEvery: CircuitStoreTable.Options["pollEvery"]
+  pollEvery: number
 ): Layer.Layer<Redis.Redis, never, R> =>
   Layer.suspend(() => {
-    const every = Rules.millis("CircuitStore", "pollEvery", pollEvery ?? CircuitStoreTable.defaults.pollEvery)
     // What the store sends counts as activity of its connection, so this is shorter than the time between two polls.
-    const longest = every * 0.4
+    const longest = pollEvery * 0.4
     let connected = false
-    const options = EnvVariables.redisOptions(where)
+    const options = DriverOptions.redisOptions(where)
     const client = redis({
       ...options,
       disableOfflineQueue: true,
-      pingInterval: every * 0.1,
+      pingInterval: pollEvery * 0.1,
       socket: {
         ...options.socket,
         socketTimeout: longest,

@@ -36,8 +36,8 @@ import { TableLink } from "./internal/TableLink.ts"
 import { Updates } from "./internal/Updates.ts"
 import { Upkeep } from "./internal/Upkeep.ts"
 
-export { defaults, resolve } from "./internal/StoreOptions.ts"
-export type { Options, Resolved } from "./internal/StoreOptions.ts"
+export { Config, defaults, describe, resolve } from "./internal/StoreOptions.ts"
+export type { ConfigJson, Options, Resolved } from "./internal/StoreOptions.ts"
 
 /**
  * Creates a store that shares circuits through a table, until the scope closes.

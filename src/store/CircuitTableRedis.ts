@@ -30,6 +30,7 @@ import * as Redis from "effect/persistence/Redis"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Background from "../core/internal/Background.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Redact from "../core/internal/Redact.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitTable from "./CircuitTable.ts"
@@ -49,6 +50,48 @@ export interface Options {
  */
 export const defaults = { prefix: "resilience", namespace: "default" } as const
 
+/**
+ * Options, checked and with their defaults.
+ */
+export interface Resolved {
+  readonly prefix: string
+  readonly namespace: string
+}
+
+// The options are those of the store.
+const module = "CircuitStoreRedis"
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = (options: Options = {}): Resolved => {
+  const prefix = Rules.name(module, "prefix", options.prefix ?? defaults.prefix)
+  if (/[{}]/.test(prefix)) Rules.reject(module, "prefix", prefix, "without { and }")
+  return { prefix, namespace: Rules.name(module, "namespace", options.namespace ?? defaults.namespace) }
+}
+
+/**
+ * Options in JSON.
+ */
+export interface ConfigJson {
+  readonly prefix?: string
+  readonly namespace?: string
+}
+
+/**
+ * Schema of the options, to read them from JSON, or from the environment through
+ * `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Options, ConfigJson> = /* @__PURE__ */ (() => {
+  const text = Schema.optionalKey(Schema.String)
+  return ConfigSchema.checked(ConfigSchema.struct({ prefix: text, namespace: text }), resolve)
+})()
+
+/**
+ * Returns the options with their defaults, as JSON that `Config` reads.
+ */
+export const describe = (options?: Options): ConfigJson => resolve(options)
+
 /** Rows that one script reads, and marks that one script sets. */
 const batch = 500
 
@@ -57,14 +100,12 @@ const batch = 500
  *
  * **Details**
  *
- * Dies with an `InvalidOptionError` for an empty name, and for a prefix with
- * braces. It asks Redis for nothing yet.
+ * Throws an `InvalidOptionError` as a defect for an empty name, and for a prefix
+ * with braces. It asks Redis for nothing yet.
  */
-export const make = (options: Options = {}): Effect.Effect<CircuitTable.CircuitTable, never, Redis.Redis> =>
+export const make = (options?: Options): Effect.Effect<CircuitTable.CircuitTable, never, Redis.Redis> =>
   Effect.map(Redis.Redis, (redis) => {
-    const prefix = Rules.name("CircuitStoreRedis", "prefix", options.prefix ?? defaults.prefix)
-    if (/[{}]/.test(prefix)) Rules.reject("CircuitStoreRedis", "prefix", prefix, "without { and }")
-    const namespace = Rules.name("CircuitStoreRedis", "namespace", options.namespace ?? defaults.namespace)
+    const { namespace, prefix } = resolve(options)
     // Escaped, so that no other prefix and namespace make the same text.
     const root = `{${prefix}:${CircuitTable.resourceKey(namespace, undefined)}}`
     const rows = `${root}:circuit:`

@@ -34,6 +34,7 @@ import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as Background from "../core/internal/Background.ts"
+import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
@@ -54,18 +55,64 @@ export interface Options extends CircuitMigration.Options {
 export const defaults = { ...CircuitMigration.defaults, namespace: "default" } as const
 
 /**
+ * Options, checked and with their defaults.
+ */
+export interface Resolved extends CircuitMigration.Resolved {
+  readonly namespace: string
+}
+
+// The options are those of the store.
+const module = "CircuitStoreSql"
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = (options: Options = {}): Resolved => {
+  const { namespace = defaults.namespace } = options
+  const isNamespace =
+    typeof namespace === "string" &&
+    namespace.length <= 100 &&
+    namespace.trim() !== "" &&
+    !/[\p{Cc}\p{Cs}]/u.test(namespace)
+  if (!isNamespace) {
+    Rules.reject(module, "namespace", namespace, "a non-empty string of up to 100 printable characters")
+  }
+  return { ...CircuitMigration.resolve(options), namespace }
+}
+
+/**
+ * Options in JSON.
+ */
+export interface ConfigJson extends CircuitMigration.ConfigJson {
+  readonly namespace?: string
+}
+
+/**
+ * Schema of the options, to read them from JSON, or from the environment through
+ * `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Options, ConfigJson> = /* @__PURE__ */ (() => {
+  const text = Schema.optionalKey(Schema.String)
+  return ConfigSchema.checked(ConfigSchema.struct({ table: text, namespace: text }), resolve)
+})()
+
+/**
+ * Returns the options with their defaults, as JSON that `Config` reads.
+ */
+export const describe = (options?: Options): ConfigJson => resolve(options)
+
+/**
  * Creates a table of circuits. It has to be there: `CircuitMigration.apply`
  * makes it.
  *
  * **Details**
  *
- * Dies with an `InvalidOptionError` for a bad option, and for a client of
+ * Throws an `InvalidOptionError` as a defect for a bad option, and for a client of
  * another database than PostgreSQL and SQLite.
  */
 export const make = (options: Options = {}): Effect.Effect<CircuitTable, never, SqlClient.SqlClient> =>
   Effect.gen(function* () {
-    const table = CircuitMigration.tableOf(options)
-    const namespace = namespaceOf(options)
+    const { namespace, table } = resolve(options)
     const dialect = yield* CircuitMigration.dialect
     const client = yield* SqlClient.SqlClient
     const sql = client.withoutTransforms()
@@ -103,14 +150,6 @@ export const make = (options: Options = {}): Effect.Effect<CircuitTable, never, 
         run(statements.sweep(JSON.stringify(used), Math.max(1, idleMillis), limit))
     }
   })
-
-const namespaceOf = ({ namespace = defaults.namespace }: Options): string =>
-  typeof namespace === "string" &&
-  namespace.length <= 100 &&
-  namespace.trim() !== "" &&
-  !/[\p{Cc}\p{Cs}]/u.test(namespace)
-    ? namespace
-    : Rules.reject("CircuitStoreSql", "namespace", namespace, "a non-empty string of up to 100 printable characters")
 
 interface Found {
   readonly now: number | string

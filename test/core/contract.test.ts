@@ -31,13 +31,13 @@ for (const row of rows) {
 
   describe(`options of ${row.name}`, () => {
     it("have the defaults that their doc comments say", () => {
-      const said = new Map(
-        Object.entries(row.interfaces).flatMap(([path, name]) =>
-          [...documentedDefaults(row.file, name)].map(
-            ([option, text]) => [path === "" ? option : `${path}.${option}`, text] as const
-          )
+      const own = Object.entries(row.interfaces).flatMap(([path, name]) =>
+        [...documentedDefaults(row.file, name)].map(
+          ([option, text]) => [path === "" ? option : `${path}.${option}`, text] as const
         )
       )
+      const inherited = (row.inherits ?? []).flatMap(([file, name]) => [...documentedDefaults(file, name)])
+      const said = new Map([...inherited, ...own])
       for (const [path, value] of writtenDefaults(row.defaults)) {
         const text = said.get(path)
         assert.isDefined(text, `no doc comment says the default of ${path}, ${value}`)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Duration, Effect, Redacted, Result } from "effect"
 import { inspect } from "node:util"
+import * as DriverOptions from "../../src/store/internal/DriverOptions.ts"
 import * as EnvVariables from "../../src/store/internal/EnvVariables.ts"
 
 type Env = { readonly [name: string]: string }
@@ -250,11 +251,11 @@ describe("describe", () => {
 describe("options of drivers", () => {
   const pg = (url: string, env: Env = {}) => {
     const found = where({ DATABASE_URL: url, ...env })
-    return found._tag === "Postgres" ? EnvVariables.pgOptions(found) : assert.fail(found._tag)
+    return found._tag === "Postgres" ? DriverOptions.pgOptions(found) : assert.fail(found._tag)
   }
   const redis = (url: string, env: Env = {}) => {
     const found = where({ DATABASE_URL: url, ...env })
-    return found._tag === "Redis" ? EnvVariables.redisOptions(found) : assert.fail(found._tag)
+    return found._tag === "Redis" ? DriverOptions.redisOptions(found) : assert.fail(found._tag)
   }
 
   it("say how PostgreSQL is encrypted", () => {

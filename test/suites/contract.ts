@@ -21,6 +21,8 @@ export interface Contract {
   readonly file: string
   /** Interfaces by the path at which their options stand: `{ "": "Options", halfOpen: "HalfOpenOptions" }`. */
   readonly interfaces: { readonly [path: string]: string }
+  /** Interfaces of other files that the options extend. */
+  readonly inherits?: ReadonlyArray<readonly [file: string, name: string]> | undefined
   readonly defaults: object
   /** Options that must always be given, such as the duration of a timeout. */
   readonly required?: object | undefined

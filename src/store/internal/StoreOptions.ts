@@ -2,6 +2,8 @@
  * Options of a store that shares circuits through a table.
  */
 import type * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 
 /**
@@ -20,8 +22,7 @@ export interface Options {
   readonly sweepEvery?: Duration.Input | undefined
   /**
    * Time over which processes spread the question for a probe when an open time
-   * ends, so that most hear of the first one's before they ask. Default: 100
-   * milliseconds.
+   * ends, so that most hear of the first one's before they ask. Default: 100 millis.
    */
   readonly spread?: Duration.Input | undefined
   /** Processes that have to trip before a circuit opens for all of them. Default: 1. */
@@ -82,4 +83,51 @@ export const resolve = (options: Options = {}): Resolved => {
     voteWindow: millis("voteWindow"),
     log: Rules.boolean(module, "log", options.log ?? defaults.log)
   }
+}
+
+/**
+ * Options in JSON. A duration is a text such as `"2 seconds"`, or milliseconds.
+ */
+export interface ConfigJson {
+  readonly instance?: string
+  readonly timeout?: ConfigSchema.DurationJson
+  readonly pollEvery?: ConfigSchema.DurationJson
+  readonly keepFor?: ConfigSchema.DurationJson
+  readonly sweepEvery?: ConfigSchema.DurationJson
+  readonly spread?: ConfigSchema.DurationJson
+  readonly quorum?: number
+  readonly voteWindow?: ConfigSchema.DurationJson
+  readonly log?: boolean
+}
+
+/** Fields of `Config`, also for stores that have more options. */
+export const fields = () => {
+  const duration = Schema.optionalKey(ConfigSchema.DurationInput)
+  return {
+    instance: Schema.optionalKey(Schema.String),
+    timeout: duration,
+    pollEvery: duration,
+    keepFor: duration,
+    sweepEvery: duration,
+    spread: duration,
+    quorum: Schema.optionalKey(Schema.Number),
+    voteWindow: duration,
+    log: Schema.optionalKey(Schema.Boolean)
+  }
+}
+
+/**
+ * Schema of the options, to read them from JSON, or from the environment through
+ * `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Options, ConfigJson> = /* @__PURE__ */ (() =>
+  ConfigSchema.checked(ConfigSchema.struct(fields()), resolve))()
+
+/**
+ * Returns the options with their defaults, as JSON that `Config` reads. Durations
+ * are in milliseconds. An instance that is drawn is left out.
+ */
+export const describe = (options?: Options): ConfigJson => {
+  const { instance, ...rest } = resolve(options)
+  return instance === undefined ? rest : { instance, ...rest }
 }
