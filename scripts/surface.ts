@@ -1,17 +1,23 @@
 /**
- * Checks that the tree, the root, the barrels and the package's `exports` say
- * the same of what is public: a file directly in an area. Run by
+ * Checks that the tree, the root, the barrels and the package's `exports` agree
+ * on what is public: a file directly in an area. Run by
  * `npm run check:surface`; `npm run surface` writes the barrels, the `exports`
  * and the drawing in CONTRIBUTING.md.
  */
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs"
+import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
-const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
-/** The areas of `src`, from bottom to top. */
-export const areas = JSON.parse(read("scripts/areas.json")) as ReadonlyArray<string>
+/** Text of each file by its path: all of `src`, scripts/areas.json, package.json and CONTRIBUTING.md. */
+export type Tree = ReadonlyMap<string, string>
+
+const treeOf = (root: string): Tree =>
+  new Map(
+    [...globSync("src/**/*.*", { cwd: root }).sort(), "scripts/areas.json", "package.json", "CONTRIBUTING.md"].map(
+      (file) => [file, readFileSync(join(root, file), "utf8")]
+    )
+  )
 
 /** Areas that may be missing until something is built in them. */
 const planned = new Set(["http", "lab"])
@@ -19,40 +25,39 @@ const planned = new Set(["http", "lab"])
 // The command line is a program: none of its files is a module of the package.
 const isProgram = (area: string) => area === "cli"
 
-const files = globSync("**/*", { cwd: join(root, "src") })
-  .filter((file) => /\.\w+$/.test(file))
-  .sort()
-
 const nameOf = (file: string) => basename(file, ".ts")
 
-/** Modules that stand directly in an area, as paths in `src`. */
-export const publicModules = files.filter((file) => /^[a-z]+\/[A-Z]\w*\.ts$/.test(file) && !file.startsWith("cli/"))
+interface Surface {
+  /** The areas of `src`, from bottom to top. */
+  readonly areas: ReadonlyArray<string>
+  /** All files of `src`, as paths in it. */
+  readonly files: ReadonlyArray<string>
+  /** Modules directly in an area, as paths in `src`. */
+  readonly publicModules: ReadonlyArray<string>
+  /** Names that the root exports, with the paths in `src` behind them. */
+  readonly rootExports: ReadonlyMap<string, string>
+  /** Public modules that their area's barrel exports, by area. */
+  readonly barrels: ReadonlyMap<string, ReadonlyArray<string>>
+}
 
-/** Names that the root exports, with the paths in `src` behind them. */
-export const rootExports: ReadonlyMap<string, string> = new Map(
-  [...read("src/index.ts").matchAll(/^export \* as (\w+) from "\.\/(.+)"$/gm)].map((match) => [
-    match[1] ?? "",
-    match[2] ?? ""
-  ])
-)
-
-const inRoot = new Set(rootExports.values())
-
-/** Public modules that their area's barrel exports, by area. */
-export const barrels: ReadonlyMap<string, ReadonlyArray<string>> = new Map(
-  areas
-    .map(
-      (area) =>
-        [
-          area,
-          publicModules.filter((file) => file.startsWith(`${area}/`) && !inRoot.has(file) && hasBarrel(area))
-        ] as const
-    )
-    .filter(([, modules]) => modules.length > 0)
-)
-
-function hasBarrel(area: string): boolean {
-  return existsSync(join(root, `src/${area}/index.ts`))
+const surfaceOf = (tree: Tree): Surface => {
+  const areas = JSON.parse(tree.get("scripts/areas.json") ?? "[]") as ReadonlyArray<string>
+  const files = [...tree.keys()].filter((file) => file.startsWith("src/")).map((file) => file.slice("src/".length))
+  const publicModules = files.filter((file) => /^[a-z]+\/[A-Z]\w*\.ts$/.test(file) && !file.startsWith("cli/"))
+  const rootExports = new Map(
+    [...(tree.get("src/index.ts") ?? "").matchAll(/^export \* as (\w+) from "\.\/(.+)"$/gm)].map((match) => [
+      match[1] ?? "",
+      match[2] ?? ""
+    ])
+  )
+  const inRoot = new Set(rootExports.values())
+  const barrels = new Map(
+    areas
+      .filter((area) => tree.has(`src/${area}/index.ts`))
+      .map((area) => [area, publicModules.filter((file) => file.startsWith(`${area}/`) && !inRoot.has(file))] as const)
+      .filter(([, modules]) => modules.length > 0)
+  )
+  return { areas, files, publicModules, rootExports, barrels }
 }
 
 const entry = (path: string) => ({
@@ -61,7 +66,7 @@ const entry = (path: string) => ({
   default: `./dist/${path}.js`
 })
 
-const exportsMap = {
+const exportsMap = ({ barrels, rootExports }: Surface) => ({
   ".": entry("index"),
   "./package.json": "./package.json",
   ...Object.fromEntries(
@@ -70,15 +75,15 @@ const exportsMap = {
       ...[...barrels.keys()].map((area) => [`./${area}`, entry(`${area}/index`)] as const)
     ].sort(([a], [b]) => (a < b ? -1 : 1))
   )
-}
+})
 
-const barrelText = (area: string, modules: ReadonlyArray<string>): string => {
-  const comment = /^\/\*\*[\s\S]*?\*\/\n/.exec(read(`src/${area}/index.ts`))?.[0] ?? ""
+const barrelText = (before: string, modules: ReadonlyArray<string>): string => {
+  const comment = /^\/\*\*[\s\S]*?\*\/\n/.exec(before)?.[0] ?? ""
   return `${comment}${modules.map((file) => `export * as ${nameOf(file)} from "./${nameOf(file)}.ts"\n`).join("")}`
 }
 
-/** The areas from top to bottom, with what stands in each. */
-const drawing = (): string => {
+/** The areas from top to bottom, with the modules of each. */
+const drawing = ({ areas, files }: Surface): string => {
   const rows = areas
     .filter((area) => files.some((file) => file.startsWith(`${area}/`)))
     .reverse()
@@ -107,8 +112,12 @@ const wrapped = (place: string, names: ReadonlyArray<string>): ReadonlyArray<str
   return [...lines, line]
 }
 
-const problems = (): ReadonlyArray<string> => {
-  const exported = [...inRoot, ...[...barrels.values()].flat()]
+const areasBlock = /(<!-- areas -->\n)[\s\S]*?(\n<!-- \/areas -->)/
+
+/** Returns the rules of the surface that a tree breaks. */
+export const problems = (tree: Tree): ReadonlyArray<string> => {
+  const { areas, barrels, files, publicModules, rootExports } = surfaceOf(tree)
+  const exported = [...rootExports.values(), ...[...barrels.values()].flat()]
   const names = publicModules.map(nameOf)
   return [
     ...areas
@@ -116,62 +125,62 @@ const problems = (): ReadonlyArray<string> => {
       .map((area) => `scripts/areas.json names ${area}, and there is no src/${area}`),
     ...files
       .filter((file) => !areas.includes(file.split("/")[0] ?? "") && file !== "index.ts")
-      .map((file) => `src/${file} stands in no area: scripts/areas.json has ${areas.join(", ")}`),
+      .map((file) => `src/${file} is in no area: scripts/areas.json has ${areas.join(", ")}`),
     ...files
       .filter((file) => file.includes("/") && !isProgram(file.split("/")[0] ?? ""))
       .filter((file) => !/^[a-z]+\/(?:internal\/)?[A-Z]\w*\.ts$|^[a-z]+\/index\.ts$/.test(file))
-      .map((file) => `src/${file} is neither a module of an area, nor one of its internal/`),
+      .map((file) => `src/${file} is neither directly in an area, nor in its internal/`),
     ...publicModules
       .filter((file) => !exported.includes(file))
-      .map((file) => `src/${file} stands directly in its area, and neither the root nor a barrel exports it`),
+      .map((file) => `src/${file} is directly in its area, and neither the root nor a barrel exports it`),
     ...names
       .filter((name, index) => names.indexOf(name) !== index)
       .map((name) => `two public modules are named ${name}`),
     ...[...rootExports]
       .filter(([name, file]) => !publicModules.includes(file) || nameOf(file) !== name)
-      .map(([name, file]) => `the root exports ${name} from src/${file}, which is no public module of that name`),
+      .map(([name, file]) => `the root exports ${name} from src/${file}, which is not a public module of that name`),
     ...[...rootExports.keys()]
       .filter((name, index, all) => index > 0 && name < (all[index - 1] ?? ""))
-      .map((name) => `the root exports ${name} out of alphabetical order`)
+      .map((name) => `the root exports ${name} out of alphabetical order`),
+    ...(areasBlock.test(tree.get("CONTRIBUTING.md") ?? "")
+      ? []
+      : ["CONTRIBUTING.md has no lines <!-- areas --> and <!-- /areas -->"])
   ]
 }
 
-const areasBlock = /(<!-- areas -->\n)[\s\S]*?(\n<!-- \/areas -->)/
-
-/** What is written, by file. */
-const written = async (): Promise<ReadonlyMap<string, string>> => {
+/** Returns the text of each file that is made of the tree and differs from it. */
+export const outdated = async (tree: Tree): Promise<Tree> => {
   const prettier = await import("prettier")
-  const manifest = JSON.parse(read("package.json")) as Record<string, unknown>
-  const format = async (file: string, text: string) =>
-    prettier.format(text, { ...(await prettier.resolveConfig(join(root, file))), filepath: file })
-  return new Map([
-    ["package.json", `${JSON.stringify({ ...manifest, exports: exportsMap }, null, 2)}\n`],
-    [
-      "CONTRIBUTING.md",
-      await format(
-        "CONTRIBUTING.md",
-        read("CONTRIBUTING.md").replace(
-          areasBlock,
-          (_, open: string, close: string) => `${open}\n${drawing()}\n${close}`
-        )
-      )
-    ],
-    ...[...barrels].map(([area, modules]) => [`src/${area}/index.ts`, barrelText(area, modules)] as const)
-  ])
+  const surface = surfaceOf(tree)
+  const manifest = JSON.parse(tree.get("package.json") ?? "{}") as Record<string, unknown>
+  const contributing = (tree.get("CONTRIBUTING.md") ?? "").replace(
+    areasBlock,
+    (_, open: string, close: string) => `${open}\n${drawing(surface)}\n${close}`
+  )
+  const style = await prettier.resolveConfig(join(root, "CONTRIBUTING.md"))
+  const made: ReadonlyArray<readonly [file: string, text: string]> = [
+    ["package.json", `${JSON.stringify({ ...manifest, exports: exportsMap(surface) }, null, 2)}\n`],
+    ["CONTRIBUTING.md", await prettier.format(contributing, { ...style, filepath: "CONTRIBUTING.md" })],
+    ...[...surface.barrels].map(([area, modules]) => {
+      const file = `src/${area}/index.ts`
+      return [file, barrelText(tree.get(file) ?? "", modules)] as const
+    })
+  ]
+  return new Map(made.filter(([file, text]) => tree.get(file) !== text))
 }
 
 const main = async (): Promise<void> => {
-  const found = problems()
+  const tree = treeOf(root)
+  const found = problems(tree)
   for (const problem of found) console.error(problem)
   if (found.length > 0) process.exitCode = 1
   else {
-    for (const [file, text] of await written()) {
-      if (read(file) === text) continue
+    for (const [file, text] of await outdated(tree)) {
       if (process.argv.includes("--write")) {
         writeFileSync(join(root, file), text)
         console.log(`${file} written`)
       } else {
-        console.error(`${file} does not say what is public: run npm run surface`)
+        console.error(`${file} does not list what is public: run npm run surface`)
         process.exitCode = 1
       }
     }
