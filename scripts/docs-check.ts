@@ -1,6 +1,6 @@
 /**
  * Type-checks and runs every TypeScript block of the Markdown files and of the
- * doc comments in src, and checks the links between the Markdown files.
+ * doc comments in src, and checks the links between the Markdown files and the tests that they name.
  *
  * Run by `npm run docs:check`; `npm run docs:check -- docs/policies/retry.md src/policies/Retry.ts`
  * looks at these files only.
@@ -12,7 +12,7 @@ import { availableParallelism } from "node:os"
 import { join, relative, resolve } from "node:path"
 import { fromDocComments, fromMarkdown, rewrite } from "./docs-blocks.ts"
 import type { Block, Problem } from "./docs-blocks.ts"
-import { checkLinks } from "./docs-links.ts"
+import { checkLinks, checkTests } from "./docs-links.ts"
 import type { Job, Outcome } from "./docs-worker.ts"
 
 const limitMillis = 15_000
@@ -38,7 +38,7 @@ for (const file of [...markdown, ...sources]) {
   const extracted = file.endsWith(".md") ? fromMarkdown(file, text) : fromDocComments(file, text)
   blocks.push(...extracted.blocks)
   problems.push(...extracted.problems)
-  if (file.endsWith(".md")) problems.push(...checkLinks(root, file, text))
+  if (file.endsWith(".md")) problems.push(...checkLinks(root, file, text), ...checkTests(root, file, text))
 }
 
 const inBlock = (block: Block, line: number, message: string, column?: number): Problem => ({

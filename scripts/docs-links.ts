@@ -1,5 +1,5 @@
 /**
- * Checks the relative links and anchors of Markdown files.
+ * Checks the relative links and anchors of Markdown files, and the tests that they name.
  */
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
@@ -98,6 +98,34 @@ export const checkLinks = (root: string, file: string, text: string): ReadonlyAr
       problem("no such file")
     } else if (anchor !== "" && full.endsWith(".md") && !anchorsOf(readFileSync(full, "utf8")).has(anchor)) {
       problem("no such heading")
+    }
+  }
+  return problems
+}
+
+/** Checks the test files and the names of tests that a Markdown file gives as evidence: `test/a.test.ts`: "name". */
+export const checkTests = (root: string, file: string, text: string): ReadonlyArray<Problem> => {
+  const problems: Array<Problem> = []
+  const fenced = prose(text).split("\n")
+  for (const [index, line] of text.split("\n").entries()) {
+    if (fenced[index] === "") continue
+    // A link, or a path from the root of the project as code; then names in quotes, or the one of a group in italics.
+    const named = /(?:\]\(([^)\s<>]+\.test\.ts)\)|`(test\/[^`\s<>*]+\.test\.ts)`)((?:[:,] (?:"[^"]+"|_[^_]+_))*)/g
+    for (const [, link, path, names = ""] of line.matchAll(named)) {
+      const problem = (message: string) => problems.push({ file, line: index + 1, message })
+      const target = path ?? join(dirname(file), link ?? "")
+      // Links to files that do not exist are reported as links.
+      if (!existsSync(join(root, target))) {
+        if (path !== undefined) problem(`${path}: no such file`)
+        continue
+      }
+      const source = readFileSync(join(root, target), "utf8")
+      for (const [, quoted, italic] of names.matchAll(/"([^"]+)"|_([^_]+)_/g)) {
+        const name = quoted ?? italic ?? ""
+        if (!['"', "'", "`"].some((quote) => source.includes(quote + name))) {
+          problem(`${target}: no test is named ${JSON.stringify(name)}`)
+        }
+      }
     }
   }
   return problems

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { resolve } from "node:path"
-import { anchorsOf, checkLinks } from "../../scripts/docs-links.ts"
+import { anchorsOf, checkLinks, checkTests } from "../../scripts/docs-links.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const broken = (text: string) => checkLinks(root, "test/tooling/a.md", text).map(({ message }) => message)
@@ -42,5 +42,36 @@ describe("links between Markdown files", () => {
 
   it("numbers headings of the same name", () => {
     assert.deepStrictEqual([...anchorsOf("# A\n## A\n### a\n")], ["a", "a-1", "a-2"])
+  })
+})
+
+describe("tests that Markdown files name", () => {
+  const broken = (text: string) => checkTests(root, "docs/a.md", text).map(({ line, message }) => `${line} ${message}`)
+  const retry = "[retry](../test/policies/Retry.test.ts)"
+
+  it("lets tests that exist pass, by their name, the start of it, or the name of a group", () => {
+    const text = [
+      `${retry}: "makes three attempts by default", "waits a constant time", _interruption_; \`test/core/Outcome.test.ts\``,
+      "`test/<area>/X.test.ts`, `test/types/*.test.ts`"
+    ].join("\n")
+    assert.deepStrictEqual(broken(text), [])
+  })
+
+  it("finds names of tests that are not there, whichever way the file is given", () => {
+    assert.deepStrictEqual(broken(`a\n${retry}: "makes three attempts by default", "gone", _lost_`), [
+      `2 test/policies/Retry.test.ts: no test is named "gone"`,
+      `2 test/policies/Retry.test.ts: no test is named "lost"`
+    ])
+    assert.deepStrictEqual(broken('| `test/policies/Retry.test.ts`: "gone" |'), [
+      `1 test/policies/Retry.test.ts: no test is named "gone"`
+    ])
+  })
+
+  it("finds a test file that is not there", () => {
+    assert.deepStrictEqual(broken('`test/policies/Gone.test.ts`: "a"'), ["1 test/policies/Gone.test.ts: no such file"])
+  })
+
+  it("does not look into code", () => {
+    assert.deepStrictEqual(broken(`\`\`\`md\n${retry}: "gone"\n\`\`\`\n`), [])
   })
 })
