@@ -13,6 +13,6 @@ const shapes: Readonly<Record<Model.Tag, string>> = {
 
 export const Badge = ({ state }: { readonly state: Model.Tag }) => (
   <span class={`badge ${state}`}>
-    <span aria-hidden="true">{shapes[state]}</span> {Model.stateNames[state]}
+    <span aria-hidden="true">{shapes[state]}</span> {Model.stateName(state)}
   </span>
 )

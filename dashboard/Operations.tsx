@@ -3,10 +3,10 @@
  */
 import { useState } from "preact/hooks"
 import type { Action } from "../src/circuit/internal/Operation.ts"
+import * as StateNames from "../src/circuit/internal/StateNames.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import type { Config } from "../src/control/internal/DashboardPage.ts"
 import * as Api from "./api.ts"
-import * as Model from "./model.ts"
 import * as Session from "./session.ts"
 
 const spans = [
@@ -59,7 +59,7 @@ export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }
       })
       Session.remember("by", by.trim())
       setReason("")
-      setSaid({ failed: false, text: `Done. The circuit is ${Model.stateNames[changed.state._tag].toLowerCase()}.` })
+      setSaid({ failed: false, text: `Done. The circuit is ${StateNames.words[changed.state._tag]}.` })
       onChanged(changed)
     } catch (error) {
       if (config.token !== undefined && error instanceof Api.Refused && error.status === 401)

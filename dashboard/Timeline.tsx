@@ -2,6 +2,7 @@
  * Changes of state, as they happen.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import * as StateNames from "../src/circuit/internal/StateNames.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import { Badge } from "./Badge.tsx"
 import * as Format from "./format.ts"
@@ -62,8 +63,7 @@ export const Changes = ({
                   {change.key !== undefined && <bdi class="key">{change.key} </bdi>}
                 </>
               )}
-              <Badge state={change.to._tag} />{" "}
-              <span class="from">was {Model.stateNames[change.from._tag].toLowerCase()}</span>
+              <Badge state={change.to._tag} /> <span class="from">was {StateNames.words[change.from._tag]}</span>
             </p>
             {Model.why(change.to) !== undefined && (
               <p class="why">
@@ -105,5 +105,5 @@ const Announcer = ({ news }: Pick<Model.Model, "news">) => {
 }
 
 const sentence = ({ key, name, to }: ControlApi.Change, more: number): string =>
-  `${name}${key === undefined ? "" : ` ${key}`} is ${Model.stateNames[to._tag].toLowerCase()}.` +
+  `${name}${key === undefined ? "" : ` ${key}`} is ${StateNames.words[to._tag]}.` +
   (more > 0 ? ` And ${Format.plural(more, "more change")}.` : "")

@@ -3,6 +3,7 @@
  * plane to plain data.
  */
 import type * as CircuitState from "../src/circuit/CircuitState.ts"
+import * as StateNames from "../src/circuit/internal/StateNames.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 
 /** Event of the stream, with its data parsed. */
@@ -179,12 +180,10 @@ export const groups = [
 /** Name of a group. */
 export type Group = (typeof groups)[number]["id"]
 
-export const stateNames: Readonly<Record<Tag, string>> = {
-  Open: "Open",
-  HalfOpen: "Half-open",
-  HeldOpen: "Held open",
-  HeldClosed: "Held closed",
-  Closed: "Closed"
+/** Returns the name of a state, as a title. */
+export const stateName = (tag: Tag): string => {
+  const words = StateNames.words[tag]
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`
 }
 
 /** Returns how many circuits each group has. */

@@ -4,6 +4,7 @@
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../circuit/CircuitState.ts"
 import * as Operation from "../circuit/internal/Operation.ts"
+import * as StateNames from "../circuit/internal/StateNames.ts"
 import * as CircuitTable from "../store/CircuitTable.ts"
 import * as Print from "./Print.ts"
 
@@ -16,7 +17,7 @@ const describe = <S extends Schema.Top>(schema: S, description: string) => schem
  * State of a circuit as the table names it, and `UNREADABLE` for a row that
  * counts as closed because nobody can read it.
  */
-export const State = Schema.Literals(["CLOSED", "OPEN", "HALF_OPEN", "HELD_OPEN", "HELD_CLOSED", "UNREADABLE"])
+export const State = Schema.Literals([...StateNames.tags.map((tag) => StateNames.upper(tag)), "UNREADABLE"])
 
 /**
  * Schema of a circuit. Times are ISO 8601, `null` where there is none.
@@ -154,7 +155,7 @@ export const described = (
     circuit: named.circuit,
     name,
     key: key ?? null,
-    state: read === undefined ? "UNREADABLE" : states[read._tag],
+    state: read === undefined ? "UNREADABLE" : StateNames.upper(read._tag),
     since: state.since === 0 ? null : (Print.iso(state.since) ?? null),
     failures: state._tag === "Open" || state._tag === "HalfOpen" ? (state.failures ?? 0) : 0,
     openings: CircuitState.isHeld(state) ? 0 : state.openings,
@@ -168,14 +169,6 @@ export const described = (
     changedBy: named.changedBy
   }
 }
-
-const states = {
-  Closed: "CLOSED",
-  Open: "OPEN",
-  HalfOpen: "HALF_OPEN",
-  HeldOpen: "HELD_OPEN",
-  HeldClosed: "HELD_CLOSED"
-} as const
 
 const nextProbe = (state: CircuitState.CircuitState, now: number): number | undefined => {
   if (state._tag === "Open") return CircuitState.openUntil(state)

@@ -17,6 +17,7 @@ import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitState from "../circuit/CircuitState.ts"
+import * as StateNames from "../circuit/internal/StateNames.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
 
 /**
@@ -196,17 +197,8 @@ export const update = <A>(
 
 const encode: (entry: Entry) => string = /* @__PURE__ */ (() => Schema.encodeSync(Entry))()
 
-const columns = (state: CircuitState.CircuitState): Pick<Draft, "state" | "failureCount" | "openUntil"> => {
-  switch (state._tag) {
-    case "Closed":
-      return { state: "CLOSED", failureCount: 0, openUntil: undefined }
-    case "Open":
-      return { state: "OPEN", failureCount: state.failures ?? 0, openUntil: CircuitState.openUntil(state) }
-    case "HalfOpen":
-      return { state: "HALF_OPEN", failureCount: state.failures, openUntil: undefined }
-    case "HeldOpen":
-      return { state: "HELD_OPEN", failureCount: 0, openUntil: state.until }
-    case "HeldClosed":
-      return { state: "HELD_CLOSED", failureCount: 0, openUntil: undefined }
-  }
-}
+const columns = (state: CircuitState.CircuitState): Pick<Draft, "state" | "failureCount" | "openUntil"> => ({
+  state: StateNames.upper(state._tag),
+  failureCount: state._tag === "Open" || state._tag === "HalfOpen" ? (state.failures ?? 0) : 0,
+  openUntil: state._tag === "Open" ? CircuitState.openUntil(state) : state._tag === "HeldOpen" ? state.until : undefined
+})

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as StateNames from "../../circuit/internal/StateNames.ts"
 import * as Text from "../../core/internal/Text.ts"
 
 /**
@@ -55,18 +56,19 @@ export const log = ({ from, key, name, to }: Change): Effect.Effect<void> =>
   )
 
 const words = (from: CircuitState.CircuitState, to: CircuitState.CircuitState): string => {
+  const state = StateNames.upper(to._tag)
   switch (to._tag) {
     case "Open":
-      return `OPEN after ${Text.printable(to.reason)}, for ${to.openMillis} ms`
+      return `${state} after ${Text.printable(to.reason)}, for ${to.openMillis} ms`
     case "HalfOpen":
-      return "transitioning to HALF_OPEN"
+      return `transitioning to ${state}`
     case "Closed": {
       // Only probes close a circuit without clean counts.
-      if (to.openings > 0) return "CLOSED, service recovered"
+      if (to.openings > 0) return `${state}, service recovered`
       const isOver = CircuitState.isHeld(from) && from.until !== undefined && to.since >= from.until
-      return `CLOSED, ${isOver ? "the hold is over" : "by hand"}`
+      return `${state}, ${isOver ? "the hold is over" : "by hand"}`
     }
     default:
-      return `${to._tag === "HeldOpen" ? "HELD_OPEN" : "HELD_CLOSED"}${Text.why(to.by, to.reason)}`
+      return `${state}${Text.why(to.by, to.reason)}`
   }
 }

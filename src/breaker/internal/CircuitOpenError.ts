@@ -9,6 +9,7 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import type * as CircuitState from "../../circuit/CircuitState.ts"
+import * as StateNames from "../../circuit/internal/StateNames.ts"
 import * as Text from "../../core/internal/Text.ts"
 import * as Refusal from "../../core/Refusal.ts"
 
@@ -58,11 +59,9 @@ export class CircuitOpenError extends Data.TaggedError("CircuitOpenError")<Circu
     const since = at === null ? "" : ` since ${at}`
     const probes =
       state === "HalfOpen" ? ` and ${isTimed ? "waits before the next probe" : "its probes are taken"}` : ""
-    return `Circuit ${Text.label(breaker, key)} ${at === null ? "is" : "has been"} ${names[state]}${Text.why(by, reason, since + probes)}${isTimed ? ` (next call in ${retryAfterMillis} ms)` : ""}`
+    return `Circuit ${Text.label(breaker, key)} ${at === null ? "is" : "has been"} ${StateNames.words[state]}${Text.why(by, reason, since + probes)}${isTimed ? ` (next call in ${retryAfterMillis} ms)` : ""}`
   }
 }
-
-const names = { Open: "open", HalfOpen: "half-open", HeldOpen: "held open" }
 
 // Writes a time, and reads none. `DateTime` would add 1.2 KB to every breaker, and `toISOString` may throw.
 // eslint-disable-next-line no-restricted-globals

@@ -7,6 +7,7 @@ import * as CallObservers from "../../breaker/internal/CallObservers.ts"
 import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
 import type * as CircuitState from "../../circuit/CircuitState.ts"
+import * as StateNames from "../../circuit/internal/StateNames.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
 import { Histogram } from "./Histogram.ts"
 import {
@@ -17,14 +18,14 @@ import {
   circuitTo,
   definitions,
   outcomeNames,
-  stateNames,
-  states,
   type Definition
 } from "./Metrics.ts"
 import { ends, type Attributes, type End, type Series } from "./Series.ts"
 import { Shares } from "./Shared.ts"
 import * as Spans from "./Spans.ts"
 import type { Settings } from "./TelemetryOptions.ts"
+
+const states = /* @__PURE__ */ (() => Object.values(StateNames.lower))()
 
 /**
  * Shows the breakers of a registry until the end: in series, and as events of
@@ -123,7 +124,7 @@ class Totals {
       for (const circuit of breaker.circuits()) inFlight += circuit.inFlight
       return inFlight
     })
-    const state = () => stateNames[breaker.main.current._tag]
+    const state = () => StateNames.lower[breaker.main.current._tag]
     this.began.push(this.series.oneOf(definitions.state, { [circuitName]: breaker.name }, circuitState, states, state))
     for (const [from, to] of edges) {
       this.transitions.set(`${from} ${to}`, 0)
@@ -145,7 +146,7 @@ class Totals {
       this.gauge(definitions.keys, { [circuitState]: state }, () => {
         let count = 0
         for (const { current, key } of this.breaker.circuits()) {
-          if (key !== undefined && stateNames[current._tag] === state) count++
+          if (key !== undefined && StateNames.lower[current._tag] === state) count++
         }
         return count
       })
@@ -187,7 +188,7 @@ class Totals {
   }
 
   private registerEdge(from: Tag, to: Tag): void {
-    const attributes = { [circuitFrom]: stateNames[from], [circuitTo]: stateNames[to] }
+    const attributes = { [circuitFrom]: StateNames.lower[from], [circuitTo]: StateNames.lower[to] }
     this.counter(definitions.transitions, attributes, () => this.transitions.get(`${from} ${to}`) ?? 0)
   }
 
@@ -235,6 +236,6 @@ const showKey = (breaker: Breaker.Breaker, series: Series, circuit: Circuit.Circ
       series.counter(definitions.keyCalls, { ...attributes, outcome }, () => counts[outcome](circuit))
     ),
     series.counter(definitions.keyRefusals, attributes, () => counts.refused(circuit)),
-    series.oneOf(definitions.keyState, attributes, circuitState, states, () => stateNames[circuit.current._tag])
+    series.oneOf(definitions.keyState, attributes, circuitState, states, () => StateNames.lower[circuit.current._tag])
   ])
 }

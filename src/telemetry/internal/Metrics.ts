@@ -2,7 +2,6 @@
  * The metrics of this package: their names, types, units and attributes, and
  * the values that attributes have.
  */
-import type * as CircuitState from "../../circuit/CircuitState.ts"
 import type * as Outcome from "../../core/Outcome.ts"
 
 /**
@@ -31,7 +30,7 @@ const define = (
 export const circuitName = "circuit.name"
 /** Attribute of the key of a circuit. */
 export const circuitKey = "circuit.key"
-/** Attribute of a state, one of `states`. */
+/** Attribute of a state, one of `StateNames.lower`. */
 export const circuitState = "circuit.state"
 /** Attribute of the state that a circuit left. */
 export const circuitFrom = "circuit.from"
@@ -126,22 +125,6 @@ export const prometheusName = (name: string): string => {
   const unit = found.unit === "s" ? "_seconds" : ""
   return `${name.replaceAll(".", "_")}${unit}${found.type === "counter" ? "_total" : ""}`
 }
-
-/**
- * Names of states, as attributes have them.
- */
-export const stateNames = {
-  Closed: "closed",
-  Open: "open",
-  HalfOpen: "half_open",
-  HeldOpen: "held_open",
-  HeldClosed: "held_closed"
-} as const satisfies Readonly<Record<CircuitState.CircuitState["_tag"], string>>
-
-/**
- * The names of all states.
- */
-export const states = /* @__PURE__ */ (() => Object.values(stateNames))()
 
 /**
  * Names of outcomes, as attributes have them.

@@ -8,8 +8,9 @@ import { constVoid } from "effect/Function"
 import * as Tracer from "effect/Tracer"
 import type * as Breaker from "../../breaker/internal/Breaker.ts"
 import type * as Circuit from "../../breaker/internal/Circuit.ts"
+import * as StateNames from "../../circuit/internal/StateNames.ts"
 import type * as PolicyObserver from "../../policies/internal/PolicyObserver.ts"
-import { circuitKey, circuitName, circuitState, stateNames } from "./Metrics.ts"
+import { circuitKey, circuitName, circuitState } from "./Metrics.ts"
 
 /**
  * Writes the refusals of a breaker, but for those of a dry run.
@@ -20,7 +21,7 @@ export const ofBreaker = (breaker: Breaker.Breaker): Pick<Circuit.CallObserver, 
     const attributes = {
       [circuitName]: name,
       ...(key === undefined ? undefined : { [circuitKey]: key }),
-      [circuitState]: stateNames[state]
+      [circuitState]: StateNames.lower[state]
     }
     write("resilience.circuit.refused", attributes, {
       ...attributes,
