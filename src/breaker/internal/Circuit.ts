@@ -23,7 +23,7 @@ import * as TripPolicy from "../../circuit/TripPolicy.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 import * as Text from "../../core/internal/Text.ts"
 import * as Outcome from "../../core/Outcome.ts"
-import type * as CircuitStore from "../../store/CircuitStore.ts"
+import * as CircuitStore from "../../store/CircuitStore.ts"
 import type * as BreakerOptions from "./BreakerOptions.ts"
 import * as CircuitChange from "./CircuitChange.ts"
 import * as CircuitOpenError from "./CircuitOpenError.ts"
@@ -130,12 +130,14 @@ export interface Tally {
 }
 
 /**
- * One live circuit. Its fields are for reading.
+ * One live circuit, which is the cell of its store: here of the store that
+ * shares with nobody. Its fields are for reading.
  */
-export class Circuit {
+export class Circuit implements CircuitStore.Cell {
   readonly breaker: Common
   /** Key of the circuit, absent for the breaker's own. */
   readonly key: string | undefined
+  /** State as this process knows it. Only the store writes it. */
   current: CircuitState.CircuitState = CircuitState.initial
   /** Order of the latest use among the keys of a breaker. */
   used = 0
@@ -151,6 +153,16 @@ export class Circuit {
   constructor(breaker: Common, key: string | undefined) {
     this.breaker = breaker
     this.key = key
+  }
+
+  /** Name of the breaker. */
+  get name(): string {
+    return this.breaker.name
+  }
+
+  /** Reports a change that another process made. */
+  changed(before: CircuitState.CircuitState, after: CircuitState.CircuitState): Effect.Effect<void> {
+    return this.report(before, after) ?? Effect.void
   }
 
   /** Admitted calls that have not settled. */
@@ -213,11 +225,12 @@ export class Circuit {
    */
   admit(clock: Clock.Clock, _restore: Restore, key: string | undefined = this.key): Effect.Effect<Admitted> {
     const now = clock.currentTimeMillisUnsafe()
-    const before = this.current
-    const [after, answer] = CircuitState.admit(before, now, this.breaker.settings.machine)
     this.breaker.clock = clock
-    this.current = after
-    return this.answer({ before, after, answer }, now, key)
+    // The store that shares with nobody answers at once.
+    const { value } = CircuitStore.local.update(this, now, (state, at) =>
+      CircuitState.admit(state, at, this.breaker.settings.machine)
+    ) as Exit.Success<CircuitStore.Applied<CircuitState.Answer>>
+    return this.answer(value, now, key)
   }
 
   /** Reports the step of an admission, and says what comes of the call. */
@@ -352,9 +365,18 @@ export class Circuit {
    * Applies the step of an operator. Returns what is left to do, if anything.
    */
   apply(step: Step, now: number): Effect.Effect<void> | undefined {
-    const before = this.current
-    this.current = step(before, now)
-    return this.report(before, this.current)
+    const applied = this.update(step, now, false)
+    return isApplied(applied) ? this.report(applied.value.before, applied.value.after) : this.whenApplied(applied)
+  }
+
+  /** Has the store apply a step. Where it is eager, the circuit takes the step at once. */
+  protected update(step: Step, now: number, _eager: boolean): Effect.Effect<CircuitStore.Applied<undefined>> {
+    return CircuitStore.local.update(this, now, unanswered(step))
+  }
+
+  /** Reports a change once the store has applied it. */
+  protected whenApplied(applied: Effect.Effect<CircuitStore.Applied<undefined>>): Effect.Effect<void> {
+    return Effect.flatMap(applied, ({ after, before }) => this.changed(before, after))
   }
 
   /**
@@ -417,6 +439,19 @@ export class Circuit {
     return (this.tally ??= noTally(this.successes))
   }
 }
+
+/**
+ * Returns a step for a store, of which nobody needs an answer.
+ */
+export const unanswered =
+  (step: Step): CircuitStore.Step<undefined> =>
+  (state, now) => [step(state, now), undefined]
+
+/**
+ * Returns whether a store has applied a step already.
+ */
+export const isApplied = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /**
  * Returns the tally of a circuit that has had none but successes.

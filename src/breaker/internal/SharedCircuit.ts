@@ -22,10 +22,10 @@ import * as Circuit from "./Circuit.ts"
 import { CircuitOpenError } from "./CircuitOpenError.ts"
 
 /**
- * Circuit that a store keeps in step with others, from when it is made until it
- * is closed.
+ * Circuit whose store shares it, from when it is made until it is closed. It
+ * differs from one that is not shared in that its store may need time.
  */
-export class SharedCircuit extends Circuit.Circuit implements CircuitStore.Cell {
+export class SharedCircuit extends Circuit.Circuit {
   private readonly store: CircuitStore.CircuitStore["Service"]
   private asking = false
   /** Generation whose trip the store is being told of. */
@@ -35,16 +35,6 @@ export class SharedCircuit extends Circuit.Circuit implements CircuitStore.Cell 
     super(breaker, key)
     this.store = store
     store.attach(this)
-  }
-
-  /** Name of the breaker. */
-  get name(): string {
-    return this.breaker.name
-  }
-
-  /** Reports a change that another process made. */
-  changed(before: CircuitState.CircuitState, after: CircuitState.CircuitState): Effect.Effect<void> {
-    return this.report(before, after) ?? Effect.void
   }
 
   override close(): void {
@@ -59,14 +49,16 @@ export class SharedCircuit extends Circuit.Circuit implements CircuitStore.Cell 
     const now = clock.currentTimeMillisUnsafe()
     const step: CircuitStore.Step<CircuitState.Answer> = (state, at) =>
       CircuitState.admit(state, at, this.breaker.settings.machine)
-    const before = this.current
-    // What changes nothing is no question for the store.
-    if (step(before, now)[0] === before) return super.admit(clock, restore, key)
     const answer = (applied: CircuitStore.Applied<CircuitState.Answer>) => this.answer(applied, now, key)
-    if (this.asking) return answer({ before, after: before, answer: { _tag: "Refused" } })
+    const before = this.current
+    const [after, local] = step(before, now)
+    const asks = after !== before
+    if (asks && this.asking) return answer({ before, after: before, answer: { _tag: "Refused" } })
     this.breaker.clock = clock
+    // What changes nothing is no question for the store.
+    if (!asks) return answer({ before, after, answer: local })
     const applied = this.store.update(this, now, step)
-    if (isSuccess(applied)) return answer(applied.value)
+    if (Circuit.isApplied(applied)) return answer(applied.value)
     this.asking = true
     const question = Effect.onExitPrimitive(applied, () => {
       this.asking = false
@@ -85,16 +77,11 @@ export class SharedCircuit extends Circuit.Circuit implements CircuitStore.Cell 
     })
   }
 
-  override apply(step: Circuit.Step, now: number): Effect.Effect<void> | undefined {
-    const applied = this.update(step, now, false)
-    return isSuccess(applied) ? this.reported(applied.value) : this.whenApplied(applied)
-  }
-
   protected override tell(step: Circuit.Step, now: number, trips: boolean): Effect.Effect<void> | undefined {
     const { generation } = this.current
     if (trips && this.tripping === generation) return undefined
     const applied = this.update(step, now, trips)
-    if (isSuccess(applied)) return this.reported(applied.value)
+    if (Circuit.isApplied(applied)) return this.report(applied.value.before, applied.value.after)
     // A store that is not eager hears of a trip once.
     if (trips) this.tripping = generation
     const told = Effect.onExitPrimitive(this.whenApplied(applied), () => {
@@ -104,21 +91,10 @@ export class SharedCircuit extends Circuit.Circuit implements CircuitStore.Cell 
     return Effect.asVoid(Effect.forkDetach(told))
   }
 
-  private update(step: Circuit.Step, now: number, eager: boolean) {
-    return this.store.update(this, now, (state, at) => [step(state, at), undefined], { eager })
-  }
-
-  private reported({ after, before }: CircuitStore.Applied<unknown>): Effect.Effect<void> | undefined {
-    return this.report(before, after)
-  }
-
-  private whenApplied(applied: Effect.Effect<CircuitStore.Applied<unknown>>): Effect.Effect<void> {
-    return Effect.flatMap(applied, ({ after, before }) => this.changed(before, after))
+  protected override update(step: Circuit.Step, now: number, eager: boolean) {
+    return this.store.update(this, now, Circuit.unanswered(step), { eager })
   }
 }
-
-const isSuccess = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /**
  * Creates how a breaker shares its circuits through a store.
