@@ -41,7 +41,7 @@ module.exports = {
       name: "src-needs-effect-only",
       comment: "src may import src and effect, nothing else, but for the drivers of the CLI",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/cli/(main|Drivers)[.]ts$" },
+      from: { path: "^src/", pathNot: "^src/cli/(main|places/Drivers)[.]ts$" },
       to: { pathNot: ["^src/", "^node_modules/effect/"], dependencyTypesNot: ["core"] }
     },
     {

@@ -10,16 +10,16 @@ import { join, resolve } from "node:path"
 import * as prettier from "prettier"
 import * as ControlApi from "../src/control/ControlApi.ts"
 import * as Cli from "../src/cli/Cli.ts"
-import * as Drivers from "../src/cli/Drivers.ts"
-import * as Failure from "../src/cli/Failure.ts"
-import * as Output from "../src/cli/Output.ts"
-import * as Settings from "../src/cli/Settings.ts"
-import * as Store from "../src/cli/Store.ts"
+import * as Drivers from "../src/cli/places/Drivers.ts"
+import * as Failure from "../src/cli/output/Failure.ts"
+import * as Output from "../src/cli/output/Output.ts"
+import * as Location from "../src/cli/places/Location.ts"
+import * as Stores from "../src/cli/places/Stores.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const file = join(root, "docs/operations/cli.md")
 
-const never = Layer.succeed(Store.Store, {
+const never = Layer.succeed(Stores.Stores, {
   open: () => Effect.never,
   setup: () => Effect.never,
   operator: ""
@@ -140,8 +140,8 @@ resilience hold-open payments --for 10m --reason "provider maintenance"
 
 | Variable | Holds |
 | --- | --- |
-| \`${Settings.variables.url}\` | address of the control plane, if \`--url\` is absent; \`setup\` does not read it |
-| \`${Settings.variables.token}\` | bearer token; it has no flag, since others on the machine could see that |
+| \`${Location.variables.url}\` | address of the control plane, if \`--url\` is absent; \`setup\` does not read it |
+| \`${Location.variables.token}\` | bearer token; it has no flag, since others on the machine could see that |
 
 - A change needs \`--reason\`, which the application logs. For \`release\` and \`reset\` only a control plane takes one: a
   table does not keep it. If the token has an operator's name, that name is used and not \`--by\`.

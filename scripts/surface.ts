@@ -5,7 +5,7 @@
  * and the drawing in CONTRIBUTING.md.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
-import { basename, join, resolve } from "node:path"
+import { basename, dirname, join, resolve } from "node:path"
 
 const root = resolve(import.meta.dirname, "..")
 
@@ -89,11 +89,11 @@ const drawing = ({ areas, files }: Surface): string => {
     .reverse()
     .flatMap((area) => {
       const inside = files.filter((file) => file.startsWith(`${area}/`) && !file.endsWith("/index.ts"))
-      const hidden = inside.filter((file) => file.includes("/internal/")).map(nameOf)
-      return [
-        [`  ${area}/`, inside.filter((file) => !file.includes("/internal/")).map(nameOf)] as const,
-        ...(hidden.length === 0 ? [] : [["    internal/", hidden] as const])
-      ]
+      const folders = [...new Set(inside.map((file) => dirname(file)))].sort()
+      return folders.map((folder) => {
+        const names = inside.filter((file) => dirname(file) === folder).map(nameOf)
+        return [folder === area ? `  ${area}/` : `    ${basename(folder)}/`, names] as const
+      })
     })
   return ["```text", "src/", "  index.ts", ...rows.flatMap(([place, names]) => wrapped(place, names)), "```"].join("\n")
 }

@@ -15,26 +15,21 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import * as Redact from "../core/internal/Redact.ts"
-import * as ChangeCommands from "./ChangeCommands.ts"
-import * as Explain from "./Explain.ts"
-import * as Failure from "./Failure.ts"
-import * as Output from "./Output.ts"
-import * as Print from "./Print.ts"
-import * as Settings from "./Settings.ts"
-import * as SetupCommand from "./SetupCommand.ts"
-import * as StatusCommand from "./StatusCommand.ts"
-import type * as Store from "./Store.ts"
-import * as WatchCommand from "./WatchCommand.ts"
+import * as Change from "./commands/Change.ts"
+import * as Explain from "./places/Explain.ts"
+import * as Failure from "./output/Failure.ts"
+import * as Output from "./output/Output.ts"
+import * as Print from "./output/Print.ts"
+import * as Flags from "./Flags.ts"
+import * as Setup from "./commands/Setup.ts"
+import * as Status from "./commands/Status.ts"
+import type * as Stores from "./places/Stores.ts"
+import * as Watch from "./commands/Watch.ts"
 
 /**
  * Subcommands, in the order in which they are shown.
  */
-export const subcommands = [
-  SetupCommand.command,
-  StatusCommand.command,
-  WatchCommand.command,
-  ...ChangeCommands.commands
-] as const
+export const subcommands = [Setup.command, Status.command, Watch.command, ...Change.commands] as const
 
 /**
  * Command with all its subcommands.
@@ -42,7 +37,7 @@ export const subcommands = [
 export const command = Command.make("resilience").pipe(
   Command.withDescription("Look at the circuits of a fleet, and change them"),
   Command.withSubcommands(subcommands),
-  Command.withGlobalFlags(Settings.flags),
+  Command.withGlobalFlags(Flags.flags),
   Command.withExamples([
     { command: "resilience setup", description: "Make the table" },
     { command: "resilience status", description: "Show the circuits" },
@@ -98,7 +93,7 @@ export const layer = Layer.mergeAll(
 export const run = (
   args: ReadonlyArray<string>,
   version: string
-): Effect.Effect<number, never, Store.Store | HttpClient.HttpClient | Command.Environment> =>
+): Effect.Effect<number, never, Stores.Stores | HttpClient.HttpClient | Command.Environment> =>
   Command.runWith(command, { version })(args).pipe(
     Effect.as(Failure.exitCodes.done.code),
     Effect.catch((error) => {

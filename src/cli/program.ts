@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Cli from "./Cli.ts"
-import * as Drivers from "./Drivers.ts"
+import * as Drivers from "./places/Drivers.ts"
 
 class ExitCode extends Data.TaggedError("ExitCode")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code

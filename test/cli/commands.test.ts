@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
-import * as Output from "../../src/cli/Output.ts"
+import * as Output from "../../src/cli/output/Output.ts"
 import { displayWidth } from "effect/cli/CliOutput"
 import { open, password, put, run, url, world } from "./support.ts"
 

@@ -8,9 +8,9 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as Cli from "../../src/cli/Cli.ts"
-import * as Drivers from "../../src/cli/Drivers.ts"
-import * as Failure from "../../src/cli/Failure.ts"
-import * as Store from "../../src/cli/Store.ts"
+import * as Drivers from "../../src/cli/places/Drivers.ts"
+import * as Failure from "../../src/cli/output/Failure.ts"
+import * as Stores from "../../src/cli/places/Stores.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 /** A password that must be in no output. */
@@ -21,18 +21,18 @@ export const url = `postgres://app:${encodeURIComponent(password)}@db.example:54
 export interface World {
   readonly memory: MemoryTable.MemoryTable
   /** Targets that were connected to. */
-  readonly opened: Array<Store.Target>
-  readonly layer: Layer.Layer<Store.Store>
+  readonly opened: Array<Stores.Target>
+  readonly layer: Layer.Layer<Stores.Stores>
 }
 
 export const world = (faults: Partial<MemoryTable.Faults> = {}): World => {
   const memory = MemoryTable.make(faults)
-  const opened: Array<Store.Target> = []
+  const opened: Array<Stores.Target> = []
   let outcome: "created" | "current" = "created"
   return {
     memory,
     opened,
-    layer: Layer.succeed(Store.Store, {
+    layer: Layer.succeed(Stores.Stores, {
       open: (target) =>
         Effect.sync(() => {
           opened.push(target)

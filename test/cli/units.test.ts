@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Redacted, Schema } from "effect"
 import { displayWidth } from "effect/cli/CliOutput"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
-import * as Explain from "../../src/cli/Explain.ts"
-import * as Pattern from "../../src/cli/Pattern.ts"
-import * as Print from "../../src/cli/Print.ts"
-import type * as Store from "../../src/cli/Store.ts"
+import * as Explain from "../../src/cli/places/Explain.ts"
+import * as NamePattern from "../../src/cli/commands/NamePattern.ts"
+import * as Print from "../../src/cli/output/Print.ts"
+import type * as Stores from "../../src/cli/places/Stores.ts"
 
 describe("Pattern", () => {
   it.prop(
@@ -15,7 +15,7 @@ describe("Pattern", () => {
       const expected = new RegExp(`^${pattern.map((char) => (char === "*" ? ".*" : char)).join("")}$`).test(
         name.join("")
       )
-      assert.strictEqual(Pattern.select(pattern.join(""), [name.join("")]).length === 1, expected)
+      assert.strictEqual(NamePattern.select(pattern.join(""), [name.join("")]).length === 1, expected)
     }
   )
 
@@ -28,17 +28,17 @@ describe("Pattern", () => {
     ["", []]
   ] as const) {
     it(`${JSON.stringify(pattern)} stands for ${found.join(", ") || "nothing"}`, () => {
-      assert.deepStrictEqual(Pattern.select(pattern, ["a", "aa", "aba", "a*", "a%0007"]), found)
+      assert.deepStrictEqual(NamePattern.select(pattern, ["a", "aa", "aba", "a*", "a%0007"]), found)
     })
   }
 
   it("does not take long, whatever the pattern", () => {
-    assert.deepStrictEqual(Pattern.select(`${"*a".repeat(400)}b`, ["a".repeat(1000)]), [])
+    assert.deepStrictEqual(NamePattern.select(`${"*a".repeat(400)}b`, ["a".repeat(1000)]), [])
   })
 
   it("finds a name by the text that status prints", () => {
     const key = "a\u202eb"
-    assert.deepStrictEqual(Pattern.select(Print.safe(key), [key]), [key])
+    assert.deepStrictEqual(NamePattern.select(Print.safe(key), [key]), [key])
   })
 })
 
@@ -80,7 +80,7 @@ describe("Print", () => {
 })
 
 describe("Explain", () => {
-  const target: Store.Target = {
+  const target: Stores.Target = {
     where: {
       _tag: "Postgres",
       host: "h",

@@ -4,11 +4,11 @@
  */
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
-import * as Redact from "../core/internal/Redact.ts"
-import { TableError } from "../store/CircuitTable.ts"
-import * as EnvVariables from "../store/internal/EnvVariables.ts"
-import * as Print from "./Print.ts"
-import type * as Store from "./Store.ts"
+import * as Redact from "../../core/internal/Redact.ts"
+import { TableError } from "../../store/CircuitTable.ts"
+import * as EnvVariables from "../../store/internal/EnvVariables.ts"
+import * as Print from "../output/Print.ts"
+import type * as Stores from "./Stores.ts"
 
 const unreachable: { readonly [code: string]: string } = {
   ECONNREFUSED: "connection refused",
@@ -28,7 +28,7 @@ const unreachable: { readonly [code: string]: string } = {
 /**
  * Returns what went wrong with a table, in one line.
  */
-export const explain = (error: unknown, target: Store.Target, table: string): string => {
+export const explain = (error: unknown, target: Stores.Target, table: string): string => {
   const { where } = target
   const at = EnvVariables.describe(where)
   const { has, messages, says } = cause(error)
@@ -98,7 +98,7 @@ const causes = (error: unknown): ReadonlyArray<unknown> => {
   return found
 }
 
-const scrub = (text: string, where: Store.Target["where"]): string => {
+const scrub = (text: string, where: Stores.Target["where"]): string => {
   const password = where.password === undefined ? undefined : Redacted.value(where.password)
   const known = [where.host, where.username, where.database].map(String)
   // A password that is also a name is in the open anyway, and its absence would tell.

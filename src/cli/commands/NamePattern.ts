@@ -1,7 +1,7 @@
 /**
  * Names of circuits as an operator writes them.
  */
-import * as Print from "./Print.ts"
+import * as Print from "../output/Print.ts"
 
 /**
  * Returns the resource keys that a name stands for. In a pattern `*` stands for

@@ -2,61 +2,15 @@
  * What every command of the CLI is told: where circuits are, under which names,
  * and how to print.
  */
-import * as Flag from "effect/cli/Flag"
-import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import { InvalidOptionError } from "../core/Options.ts"
-import * as EnvVariables from "../store/internal/EnvVariables.ts"
-import * as Failure from "./Failure.ts"
-
-/**
- * Flag that says where circuits are.
- */
-export const Url = GlobalFlag.Setting("url")<Option.Option<Redacted.Redacted>>({
-  flag: Flag.Redacted("url").pipe(
-    Flag.withMetavar("URL"),
-    Flag.withDescription("Store or control plane, in place of the environment's"),
-    Flag.optional
-  )
-})
-
-/**
- * Flag that says in which namespace the circuits are.
- */
-export const Namespace = GlobalFlag.Setting("namespace")<Option.Option<string>>({
-  flag: Flag.String("namespace").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription("Namespace of the circuits"),
-    Flag.optional
-  )
-})
-
-/**
- * Flag that says which table the circuits are in.
- */
-export const Table = GlobalFlag.Setting("table")<Option.Option<string>>({
-  flag: Flag.String("table").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription("Table of the circuits"),
-    Flag.optional
-  )
-})
-
-/**
- * Flag that asks for JSON.
- */
-export const Json = GlobalFlag.Setting("json")<boolean>({
-  flag: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withoutNegation, Flag.withDefault(false))
-})
-
-/**
- * Flags that every command takes.
- */
-export const flags = [Url, Namespace, Table, Json] as const
+import { InvalidOptionError } from "../../core/Options.ts"
+import * as EnvVariables from "../../store/internal/EnvVariables.ts"
+import * as Flags from "../Flags.ts"
+import * as Failure from "../output/Failure.ts"
 
 /**
  * Variables that say which control plane to ask, and what it is asked with.
@@ -65,11 +19,6 @@ export const variables = {
   url: "RESILIENCE_CONTROL_URL",
   token: "RESILIENCE_CONTROL_TOKEN"
 } as const
-
-/**
- * Services that hold the flags which say where circuits are.
- */
-export type WhereFlags = typeof Url.Identifier | typeof Namespace.Identifier | typeof Table.Identifier
 
 /**
  * Control plane of a running application.
@@ -95,9 +44,9 @@ const isHttp = (url: Redacted.Redacted): boolean => /^\s*https?:/i.test(Redacted
  * where a flag is absent.
  */
 export const config = Effect.gen(function* () {
-  const url = yield* Url
-  const namespace = yield* Namespace
-  const table = yield* Table
+  const url = yield* Flags.Url
+  const namespace = yield* Flags.Namespace
+  const table = yield* Flags.Table
   if (Option.isSome(url) && isHttp(url.value)) {
     return yield* Failure.usage("--url must be that of a store: a control plane has no table")
   }
@@ -117,12 +66,12 @@ export const config = Effect.gen(function* () {
  * Reads where circuits are from the flags, and from the environment where a
  * flag is absent.
  */
-export const where = Effect.gen(function* (): Effect.fn.Return<Control | Stored, Failure.Failure, WhereFlags> {
-  const flag = yield* Url
+export const where = Effect.gen(function* (): Effect.fn.Return<Control | Stored, Failure.Failure, Flags.LocationFlags> {
+  const flag = yield* Flags.Url
   const variable = Option.isSome(flag) ? "--url" : variables.url
   const url = Option.isSome(flag) ? flag : yield* given(variables.url)
   if (Option.isNone(url) || (Option.isSome(flag) && !isHttp(url.value))) return { _tag: "Store", config: yield* store }
-  const names = yield* Effect.all({ "--namespace": Namespace, "--table": Table })
+  const names = yield* Effect.all({ "--namespace": Flags.Namespace, "--table": Flags.Table })
   for (const [name, value] of Object.entries(names)) {
     if (Option.isSome(value)) return yield* Failure.usage(`${name} says nothing for a control plane: leave it out`)
   }

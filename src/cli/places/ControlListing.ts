@@ -1,10 +1,10 @@
 /**
  * What a control plane says of circuits, as the CLI lists them.
  */
-import * as CircuitState from "../circuit/CircuitState.ts"
-import type * as ControlApi from "../control/ControlApi.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
-import * as Output from "./Output.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import type * as ControlApi from "../../control/ControlApi.ts"
+import * as CircuitTable from "../../store/CircuitTable.ts"
+import * as Output from "../output/Output.ts"
 import type * as Place from "./Place.ts"
 
 type Named = Pick<ControlApi.Circuit, "name" | "key">

@@ -2,10 +2,10 @@
  * What the CLI says of circuits: as data, and as a table.
  */
 import * as Schema from "effect/Schema"
-import * as CircuitState from "../circuit/CircuitState.ts"
-import * as Operation from "../circuit/internal/Operation.ts"
-import * as StateNames from "../circuit/internal/StateNames.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import * as Operation from "../../circuit/internal/Operation.ts"
+import * as StateNames from "../../circuit/internal/StateNames.ts"
+import * as CircuitTable from "../../store/CircuitTable.ts"
 import * as Print from "./Print.ts"
 
 const Time = Schema.NullOr(Schema.String)

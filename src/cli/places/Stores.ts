@@ -1,22 +1,22 @@
 /**
- * What the CLI needs of a store of circuits.
+ * Access of the CLI to stores of circuits.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as CircuitTable from "../store/CircuitTable.ts"
-import type * as EnvVariables from "../store/internal/EnvVariables.ts"
-import type * as Failure from "./Failure.ts"
+import type * as CircuitTable from "../../store/CircuitTable.ts"
+import type * as EnvVariables from "../../store/internal/EnvVariables.ts"
+import type * as Failure from "../output/Failure.ts"
 
 /**
- * Store of circuits that is somewhere.
+ * Store of circuits with its address.
  */
 export interface Target extends EnvVariables.StoreConfig {
   readonly where: Exclude<EnvVariables.Where, EnvVariables.None>
 }
 
 /**
- * Table of circuits that is open, and the error of an operation in words.
+ * Open table of circuits, and the words for its errors.
  */
 export interface Opened {
   readonly table: CircuitTable.CircuitTable
@@ -24,16 +24,16 @@ export interface Opened {
 }
 
 /**
- * What the CLI needs of a store of circuits.
+ * Access of the CLI to stores of circuits.
  */
-export class Store extends Context.Service<
-  Store,
+export class Stores extends Context.Service<
+  Stores,
   {
     /** Opens the table. */
     readonly open: (target: Target) => Effect.Effect<Opened, Failure.Failure, Scope.Scope>
-    /** Makes the table, or brings it up to date. */
+    /** Creates the table, or brings it up to date. */
     readonly setup: (target: Target) => Effect.Effect<"created" | "updated" | "current", Failure.Failure>
     /** Name of the person at the terminal. */
     readonly operator: string
   }
->()("effect-resilience/cli/Store") {}
+>()("effect-resilience/cli/Stores") {}

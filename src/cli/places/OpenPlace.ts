@@ -4,11 +4,12 @@
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
-import * as CircuitTableSql from "../store/CircuitTableSql.ts"
-import type * as Failure from "./Failure.ts"
+import * as CircuitTableSql from "../../store/CircuitTableSql.ts"
+import type * as Failure from "../output/Failure.ts"
 import type * as Place from "./Place.ts"
-import * as Settings from "./Settings.ts"
-import * as Store from "./Store.ts"
+import type * as Flags from "../Flags.ts"
+import * as Location from "./Location.ts"
+import * as Stores from "./Stores.ts"
 import * as TablePlace from "./TablePlace.ts"
 
 /**
@@ -17,22 +18,22 @@ import * as TablePlace from "./TablePlace.ts"
 export const open: Effect.Effect<
   Place.Place,
   Failure.Failure,
-  Scope.Scope | Store.Store | HttpClient.HttpClient | Settings.WhereFlags
+  Scope.Scope | Stores.Stores | HttpClient.HttpClient | Flags.LocationFlags
 > = Effect.gen(function* () {
-  const where = yield* Settings.where
+  const where = yield* Location.where
   return yield* where._tag === "Control" ? control(where) : table(where.config)
 })
 
 // What speaks HTTP takes long to load.
-const control = (where: Settings.Control) =>
+const control = (where: Location.Control) =>
   Effect.flatMap(
     Effect.promise(() => import("./ControlPlace.ts")),
     (ControlPlace) => ControlPlace.make(where)
   )
 
-const table = Effect.fnUntraced(function* ({ where, ...config }: Settings.Stored["config"]) {
-  if (where._tag === "None") return yield* Settings.nowhere
-  const { open } = yield* Store.Store
+const table = Effect.fnUntraced(function* ({ where, ...config }: Location.Stored["config"]) {
+  if (where._tag === "None") return yield* Location.nowhere
+  const { open } = yield* Stores.Stores
   const opened = yield* open({ ...config, where })
   return TablePlace.make(opened, config.namespace ?? CircuitTableSql.defaults.namespace)
 })

@@ -8,14 +8,14 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Operation from "../circuit/internal/Operation.ts"
-import * as OpenPlace from "./OpenPlace.ts"
-import * as Output from "./Output.ts"
-import * as Print from "./Print.ts"
-import * as Settings from "./Settings.ts"
-import * as Span from "./Span.ts"
-import * as StatusCommand from "./StatusCommand.ts"
-import * as Store from "./Store.ts"
+import type * as Operation from "../../circuit/internal/Operation.ts"
+import * as OpenPlace from "../places/OpenPlace.ts"
+import * as Output from "../output/Output.ts"
+import * as Print from "../output/Print.ts"
+import * as Flags from "../Flags.ts"
+import * as TimeSpan from "./TimeSpan.ts"
+import * as Selection from "./Selection.ts"
+import * as Stores from "../places/Stores.ts"
 
 const by = Flag.String("by").pipe(
   Flag.withMetavar("WHO"),
@@ -34,9 +34,9 @@ const forMillis = Flag.String("for").pipe(
   Flag.withMetavar("SPAN"),
   Flag.withDescription("How long, such as 10m or 1h30m (default: until released)"),
   Flag.mapEffect((text) => {
-    const millis = Span.parse(text)
+    const millis = TimeSpan.parse(text)
     return millis === undefined
-      ? Effect.fail(new CliError.InvalidValue({ option: "for", value: text, expected: Span.rule, kind: "flag" }))
+      ? Effect.fail(new CliError.InvalidValue({ option: "for", value: text, expected: TimeSpan.rule, kind: "flag" }))
       : Effect.succeed(millis)
   }),
   Flag.optional
@@ -52,7 +52,7 @@ interface Asked {
 const change = (action: Operation.Action, asked: Asked) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { operator } = yield* Store.Store
+      const { operator } = yield* Stores.Stores
       const place = yield* OpenPlace.open
       const apply = yield* place.change({
         action,
@@ -60,7 +60,7 @@ const change = (action: Operation.Action, asked: Asked) =>
         reason: Option.getOrUndefined(asked.reason),
         forMillis: Option.getOrUndefined(asked.forMillis)
       })
-      const { circuits } = yield* StatusCommand.select(place, asked.name)
+      const { circuits } = yield* Selection.select(place, asked.name)
       const changes: Array<Output.Change> = []
       const all = Effect.forEach(
         circuits,
@@ -77,8 +77,8 @@ const change = (action: Operation.Action, asked: Asked) =>
 
 const say = Effect.fnUntraced(function* (
   said: typeof Output.Changes.Type
-): Effect.fn.Return<void, never, typeof Settings.Json.Identifier> {
-  if (yield* Settings.Json) return yield* Print.json(Output.Changes, said, "lines")
+): Effect.fn.Return<void, never, typeof Flags.Json.Identifier> {
+  if (yield* Flags.Json) return yield* Print.json(Output.Changes, said, "lines")
   for (const { after, before, changed } of said.changes) {
     const states = [before.state, after.state].map((state) => state.replace("_", " "))
     const name = Print.safe(after.circuit)
@@ -108,7 +108,7 @@ const hold = (action: "hold-open" | "hold-closed", description: string) =>
   Command.make(
     action,
     {
-      name: StatusCommand.name,
+      name: Selection.name,
       forMillis,
       reason: reason("Why, for those who look at it (needed for a control plane)"),
       by
@@ -133,7 +133,7 @@ const end = (
   Command.make(
     action,
     {
-      name: StatusCommand.name,
+      name: Selection.name,
       reason: reason("Why (needed for a control plane, a store keeps none)"),
       by
     },

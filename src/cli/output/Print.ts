@@ -7,7 +7,7 @@ import * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Text from "../core/internal/Text.ts"
+import * as Text from "../../core/internal/Text.ts"
 
 /**
  * Returns text of which a terminal prints every character as it stands. Others

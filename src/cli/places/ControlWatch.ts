@@ -6,13 +6,13 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type * as ControlApi from "../control/ControlApi.ts"
-import type * as ControlClient from "../control/ControlClient.ts"
+import type * as ControlApi from "../../control/ControlApi.ts"
+import type * as ControlClient from "../../control/ControlClient.ts"
 import * as ControlErrors from "./ControlErrors.ts"
 import * as ControlListing from "./ControlListing.ts"
-import * as Failure from "./Failure.ts"
+import * as Failure from "../output/Failure.ts"
 import type * as Place from "./Place.ts"
-import type * as Settings from "./Settings.ts"
+import type * as Location from "./Location.ts"
 
 /** How long to wait for the beginning of a stream. */
 const beginTimeout = 10_000
@@ -36,7 +36,7 @@ const uptime = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_
  */
 export const watch = (
   client: ControlClient.ControlClient,
-  control: Settings.Control,
+  control: Location.Control,
   viewer: Place.Viewer
 ): Effect.Effect<never, Failure.Failure> => {
   let seen = false

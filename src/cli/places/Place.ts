@@ -3,9 +3,9 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Operation from "../circuit/internal/Operation.ts"
-import type * as Failure from "./Failure.ts"
-import type * as Output from "./Output.ts"
+import type * as Operation from "../../circuit/internal/Operation.ts"
+import type * as Failure from "../output/Failure.ts"
+import type * as Output from "../output/Output.ts"
 
 /**
  * Circuit of a listing.

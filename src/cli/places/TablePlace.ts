@@ -4,12 +4,12 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import * as Operation from "../circuit/internal/Operation.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
-import * as Output from "./Output.ts"
+import * as Operation from "../../circuit/internal/Operation.ts"
+import * as CircuitTable from "../../store/CircuitTable.ts"
+import * as Output from "../output/Output.ts"
 import type * as Place from "./Place.ts"
-import * as Print from "./Print.ts"
-import type * as Store from "./Store.ts"
+import * as Print from "../output/Print.ts"
+import type * as Stores from "./Stores.ts"
 
 /** How often the table is read where nothing is heard. */
 const every = 1000
@@ -19,7 +19,7 @@ const pause = 100
 /**
  * Creates the place of a table that is open.
  */
-export const make = ({ explain, table }: Store.Opened, namespace: string): Place.Place => {
+export const make = ({ explain, table }: Stores.Opened, namespace: string): Place.Place => {
   const read = Effect.map(Effect.mapError(table.changes(undefined), explain), ({ now, rows }): Place.Listing => ({
     now,
     circuits: rows.map((row) => ({ version: row.version, circuit: Output.circuit(row, now) })),

@@ -7,13 +7,14 @@ import * as Prompt from "effect/cli/Prompt"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
-import * as CircuitMigration from "../store/CircuitMigration.ts"
-import * as EnvVariables from "../store/internal/EnvVariables.ts"
-import * as Failure from "./Failure.ts"
-import * as Output from "./Output.ts"
-import * as Print from "./Print.ts"
-import * as Settings from "./Settings.ts"
-import * as Store from "./Store.ts"
+import * as CircuitMigration from "../../store/CircuitMigration.ts"
+import * as EnvVariables from "../../store/internal/EnvVariables.ts"
+import * as Failure from "../output/Failure.ts"
+import * as Output from "../output/Output.ts"
+import * as Print from "../output/Print.ts"
+import * as Flags from "../Flags.ts"
+import * as Location from "../places/Location.ts"
+import * as Stores from "../places/Stores.ts"
 
 const said = {
   created: "Created the table.",
@@ -40,13 +41,13 @@ export const command = Command.make(
     )
   },
   Effect.fnUntraced(function* ({ dryRun, yes }) {
-    const store = yield* Store.Store
-    const json = yield* Settings.Json
-    const config = yield* Settings.config
+    const { setup } = yield* Stores.Stores
+    const json = yield* Flags.Json
+    const config = yield* Location.config
     const { where } = config
     const table = config.table ?? CircuitMigration.defaults.table
     const steps =
-      where._tag === "Redis" ? [] : yield* Settings.checked(Effect.sync(() => CircuitMigration.steps("pg", config)))
+      where._tag === "Redis" ? [] : yield* Location.checked(Effect.sync(() => CircuitMigration.steps("pg", config)))
     const report = (outcome: (typeof Output.Setup.Type)["outcome"]) =>
       Print.json(
         Output.Setup,
@@ -69,9 +70,9 @@ export const command = Command.make(
     }
     if (!json) yield* Console.log(`\n${CircuitMigration.show(steps)}\n`)
     if (dryRun) return yield* json ? report("shown") : Console.log("Dry run: connected to nothing, changed nothing.")
-    if (where._tag === "None") return yield* Settings.nowhere
+    if (where._tag === "None") return yield* Location.nowhere
     if (!yes) yield* ask(json, table)
-    const outcome = yield* store.setup({ ...config, where })
+    const outcome = yield* setup({ ...config, where })
     yield* json ? report(outcome) : Console.log(said[outcome])
   })
 ).pipe(

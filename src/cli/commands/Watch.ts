@@ -8,30 +8,30 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
-import * as OpenPlace from "./OpenPlace.ts"
-import * as Output from "./Output.ts"
-import type * as Place from "./Place.ts"
-import * as Print from "./Print.ts"
-import * as Settings from "./Settings.ts"
-import * as StatusCommand from "./StatusCommand.ts"
+import * as OpenPlace from "../places/OpenPlace.ts"
+import * as Output from "../output/Output.ts"
+import type * as Place from "../places/Place.ts"
+import * as Print from "../output/Print.ts"
+import * as Flags from "../Flags.ts"
+import * as Selection from "./Selection.ts"
 
 /**
  * Shows the circuits of the fleet until it is interrupted.
  */
 export const command = Command.make(
   "watch",
-  { name: StatusCommand.name.pipe(Argument.optional) },
+  { name: Selection.name.pipe(Argument.optional) },
   Effect.fnUntraced(function* ({ name }) {
     const place = yield* OpenPlace.open
     const { stdoutIsTerminal } = yield* Stdio.Stdio
-    const json = yield* Settings.Json
+    const json = yield* Flags.Json
     const viewer = json || !(yield* stdoutIsTerminal) ? yield* lines(place, json) : yield* screen(place)
     yield* place.watch(
       Option.match(name, {
         onNone: () => viewer,
         onSome: (pattern) => ({
           ...viewer,
-          seen: (listing) => viewer.seen(StatusCommand.selected(listing, pattern))
+          seen: (listing) => viewer.seen(Selection.selected(listing, pattern))
         })
       })
     )
@@ -63,7 +63,7 @@ const lines = ({ kind }: Place.Place, json: boolean): Effect.Effect<Place.Viewer
         const after = new Map(circuits.map((each) => [each.circuit.circuit, each]))
         if (away) yield* Console.error(`resilience: the ${kind} answers again`)
         away = false
-        if (!warned) yield* StatusCommand.warn(listing)
+        if (!warned) yield* Selection.warn(listing)
         warned = unlisted > 0
         for (const { circuit, version } of after.values()) {
           const last = before?.get(circuit.circuit)

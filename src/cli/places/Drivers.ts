@@ -8,17 +8,17 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
-import * as Background from "../core/internal/Background.ts"
-import * as CircuitMigration from "../store/CircuitMigration.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
-import * as CircuitTableRedis from "../store/CircuitTableRedis.ts"
-import * as CircuitTableSql from "../store/CircuitTableSql.ts"
-import * as DriverOptions from "../store/internal/DriverOptions.ts"
-import type * as EnvVariables from "../store/internal/EnvVariables.ts"
+import * as Background from "../../core/internal/Background.ts"
+import * as CircuitMigration from "../../store/CircuitMigration.ts"
+import * as CircuitTable from "../../store/CircuitTable.ts"
+import * as CircuitTableRedis from "../../store/CircuitTableRedis.ts"
+import * as CircuitTableSql from "../../store/CircuitTableSql.ts"
+import * as DriverOptions from "../../store/internal/DriverOptions.ts"
+import type * as EnvVariables from "../../store/internal/EnvVariables.ts"
 import * as Explain from "./Explain.ts"
-import * as Failure from "./Failure.ts"
-import * as Settings from "./Settings.ts"
-import * as Store from "./Store.ts"
+import * as Failure from "../output/Failure.ts"
+import * as Location from "./Location.ts"
+import * as Stores from "./Stores.ts"
 
 /** How long an operation on the table may take. */
 const timeout = "10 seconds"
@@ -59,7 +59,7 @@ const boundedTable = (table: CircuitTable.CircuitTable): CircuitTable.CircuitTab
 /**
  * Builds a client, until the scope closes.
  */
-const connect = <A, E>(target: Store.Target, table: string, client: Layer.Layer<A, E>) =>
+const connect = <A, E>(target: Stores.Target, table: string, client: Layer.Layer<A, E>) =>
   Background.acquire(Layer.build(client), { closeTimeout }).pipe(
     Effect.timeoutOrElse({
       duration: timeout,
@@ -68,7 +68,7 @@ const connect = <A, E>(target: Store.Target, table: string, client: Layer.Layer<
     Effect.mapError((error) => Failure.failed(Explain.explain(error, target, table)))
   )
 
-const postgres = (target: Store.Target, where: EnvVariables.Postgres, table: string) =>
+const postgres = (target: Stores.Target, where: EnvVariables.Postgres, table: string) =>
   Effect.gen(function* () {
     const PgClient = yield* load(["@effect/sql-pg"], () => import("@effect/sql-pg/PgClient"))
     const options = DriverOptions.pgOptions(where)
@@ -84,7 +84,7 @@ const postgres = (target: Store.Target, where: EnvVariables.Postgres, table: str
     )
   })
 
-const redis = (target: Store.Target, where: EnvVariables.Redis, prefix: string) =>
+const redis = (target: Stores.Target, where: EnvVariables.Redis, prefix: string) =>
   Effect.gen(function* () {
     const NodeRedis = yield* load(["@effect/platform-node", "redis"], () => import("@effect/platform-node/NodeRedis"))
     const { socket, ...options } = DriverOptions.redisOptions(where)
@@ -95,8 +95,8 @@ const redis = (target: Store.Target, where: EnvVariables.Redis, prefix: string) 
     )
   })
 
-const open: Store.Store["Service"]["open"] = (target) =>
-  Settings.checked(
+const open: Stores.Stores["Service"]["open"] = (target) =>
+  Location.checked(
     Effect.gen(function* () {
       const { namespace, table: named, where } = target
       const name =
@@ -118,8 +118,8 @@ const open: Store.Store["Service"]["open"] = (target) =>
     })
   )
 
-const setup: Store.Store["Service"]["setup"] = (target) =>
-  Settings.checked(
+const setup: Stores.Stores["Service"]["setup"] = (target) =>
+  Location.checked(
     Effect.scoped(
       Effect.gen(function* () {
         const { table: named, where } = target
@@ -141,8 +141,8 @@ const setup: Store.Store["Service"]["setup"] = (target) =>
 /**
  * Provides the stores, and the name of the person at the terminal.
  */
-export const layer = (operator: string): Layer.Layer<Store.Store> =>
-  Layer.succeed(Store.Store, {
+export const layer = (operator: string): Layer.Layer<Stores.Stores> =>
+  Layer.succeed(Stores.Stores, {
     open,
     setup,
     operator

@@ -7,18 +7,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
-import * as CircuitState from "../circuit/CircuitState.ts"
-import type * as Operation from "../circuit/internal/Operation.ts"
-import * as ControlApi from "../control/ControlApi.ts"
-import * as ControlClient from "../control/ControlClient.ts"
-import * as CircuitTable from "../store/CircuitTable.ts"
+import * as CircuitState from "../../circuit/CircuitState.ts"
+import type * as Operation from "../../circuit/internal/Operation.ts"
+import * as ControlApi from "../../control/ControlApi.ts"
+import * as ControlClient from "../../control/ControlClient.ts"
+import * as CircuitTable from "../../store/CircuitTable.ts"
 import * as ControlErrors from "./ControlErrors.ts"
 import * as ControlListing from "./ControlListing.ts"
 import * as ControlWatch from "./ControlWatch.ts"
-import * as Failure from "./Failure.ts"
-import type * as Output from "./Output.ts"
+import * as Failure from "../output/Failure.ts"
+import type * as Output from "../output/Output.ts"
 import type * as Place from "./Place.ts"
-import type * as Settings from "./Settings.ts"
+import type * as Location from "./Location.ts"
 
 /** How long a request may take. */
 const timeout = "10 seconds"
@@ -26,7 +26,7 @@ const timeout = "10 seconds"
 /**
  * Creates the place of a control plane. Nothing is asked for yet.
  */
-export const make = (control: Settings.Control): Effect.Effect<Place.Place, never, HttpClient.HttpClient> =>
+export const make = (control: Location.Control): Effect.Effect<Place.Place, never, HttpClient.HttpClient> =>
   Effect.map(ControlClient.make(control), (client): Place.Place => {
     const label = ControlErrors.label(control)
     return {
@@ -85,7 +85,7 @@ const checked = ({ by, reason }: Place.Order, label: string): Effect.Effect<void
 const change = (
   client: ControlClient.ControlClient,
   order: Place.Order,
-  control: Settings.Control
+  control: Location.Control
 ): ((circuit: Output.Circuit) => Effect.Effect<Output.Change, Failure.Failure>) => {
   const request = requests[order.action]
   let begun = false

@@ -6,11 +6,11 @@ import type * as Sse from "effect/encoding/Sse"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
-import type * as ControlApi from "../control/ControlApi.ts"
+import type * as ControlApi from "../../control/ControlApi.ts"
 import * as Explain from "./Explain.ts"
-import * as Failure from "./Failure.ts"
-import * as Print from "./Print.ts"
-import * as Settings from "./Settings.ts"
+import * as Failure from "../output/Failure.ts"
+import * as Print from "../output/Print.ts"
+import * as Location from "./Location.ts"
 
 /**
  * Error of a request, or of the time that it may take.
@@ -52,7 +52,7 @@ const statuses = {
  * Returns what went wrong as a failure of a command. `asked` says whether
  * something was to be changed.
  */
-export const explain = (error: ControlError, control: Settings.Control, asked: "read" | "change"): Failure.Failure => {
+export const explain = (error: ControlError, control: Location.Control, asked: "read" | "change"): Failure.Failure => {
   const at = label(control)
   const clean = (text: string) => scrub(text, control)
   const perhaps = asked === "change" ? ", it may have been done" : ""
@@ -96,7 +96,7 @@ export const isFinal = (error: ControlError): boolean => error._tag === "Unautho
 /**
  * Returns where a control plane is, in words.
  */
-export const label = ({ url }: Settings.Control): string => `control plane ${Print.safe(address(url))}`
+export const label = ({ url }: Location.Control): string => `control plane ${Print.safe(address(url))}`
 
 /**
  * Returns the address of a control plane, without a slash at its end.
@@ -105,7 +105,7 @@ export const address = (url: URL): string => url.href.replace(/\/+$/, "")
 
 const refused = (
   { message, retryAfter, status }: Refusal,
-  control: Settings.Control,
+  control: Location.Control,
   asked: "read" | "change"
 ): Failure.Failure => {
   const at = label(control)
@@ -116,8 +116,8 @@ const refused = (
     case 401:
       return Failure.failed(
         control.token === undefined
-          ? `a token is needed: set ${Settings.variables.token} (${at})`
-          : `the token of ${Settings.variables.token} is refused (${at})`
+          ? `a token is needed: set ${Location.variables.token} (${at})`
+          : `the token of ${Location.variables.token} is refused (${at})`
       )
     case 403:
       return Failure.failed(`not allowed${said} (${at})`)
@@ -143,10 +143,10 @@ const refused = (
   }
 }
 
-const absent = ({ url }: Settings.Control): string =>
+const absent = ({ url }: Location.Control): string =>
   `there is no control plane at ${Print.safe(address(url))}${
     url.pathname === "/" ? ", where its prefix is a part of the address, as in /resilience" : ""
   }`
 
-const scrub = (text: string, { token }: Settings.Control): string =>
+const scrub = (text: string, { token }: Location.Control): string =>
   Explain.oneLine(text, token === undefined ? [] : [Redacted.value(token)])
