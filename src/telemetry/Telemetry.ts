@@ -1,5 +1,6 @@
 /**
- * Telemetry: metrics and span events of everything that this package does.
+ * Telemetry: metrics and span events of breakers, policies, health checks and
+ * stores.
  *
  * **Details**
  *
@@ -7,8 +8,8 @@
  *   and fallbacks of the fibers that it is provided to, and at the `Health` and
  *   the `CircuitStore` of the context that it is built with, if there are any.
  * - The metrics are those of Effect's `Metric`, so every exporter of Effect has
- *   them. Counters of circuits are read when an exporter asks, and a call pays
- *   for nothing but its latency.
+ *   them. Counters of circuits are read when an exporter asks, and a call
+ *   pays only for the measurement of its latency.
  * - `metrics` lists all of them. `prometheusName` gives them the names that
  *   Prometheus expects: the OpenTelemetry collector makes the same ones.
  * - The series of a breaker are there from when it is registered until it
@@ -19,12 +20,12 @@
  *
  * **Gotchas**
  *
- * - A breaker that stands in no registry, such as one of `makeUnsafe`, has no
+ * - A breaker that is not in a registry, such as one of `makeUnsafe`, has no
  *   series.
- * - Two breakers of one name in two registries of one process are one series,
- *   which shows the later of both, and the earlier when that has left.
+ * - Two breakers of one name in two registries of one process have one series. It
+ *   shows the later breaker until that leaves, then the earlier one.
  * - Two layers over one registry of metrics share their series where they have the
- *   same attributes, and what happens is one event of the span. `buckets` and
+ *   same attributes, and each event is written to the span once. `buckets` and
  *   limits are those of the first.
  * - Latency is measured in whole milliseconds of the wall clock.
  *
@@ -63,32 +64,38 @@ import * as PolicySeries from "./internal/PolicySeries.ts"
 import * as Series from "./internal/Series.ts"
 import * as Spans from "./internal/Spans.ts"
 import * as StoreSeries from "./internal/StoreSeries.ts"
-import { resolve, type Options, type Settings } from "./internal/TelemetryOptions.ts"
+import { resolve, type Options, type Resolved } from "./internal/TelemetryOptions.ts"
 
 export { metrics, prometheusName, type Definition } from "./internal/Metrics.ts"
-export { defaults, type Options } from "./internal/TelemetryOptions.ts"
+export {
+  Config,
+  defaults,
+  describe,
+  resolve,
+  type ConfigJson,
+  type Options,
+  type Resolved
+} from "./internal/TelemetryOptions.ts"
 
 /**
- * Provides telemetry.
+ * Creates the layer of telemetry.
  *
  * **Details**
  *
- * The series leave the registry of metrics when the scope of the last layer
- * closes that shows them. Throws an `InvalidOptionError` for an option that breaks
+ * The series leave the registry of metrics when the last layer that shows them
+ * is closed. Throws an `InvalidOptionError` for an option that breaks
  * a rule.
  */
-export const layer = (options?: Options): Layer.Layer<never> => {
-  const settings = resolve(options)
-  return Layer.provide(Layer.effect(PolicyObserver.PolicyObserver, make(settings)), CircuitBreakers.layer)
-}
+export const layer = (options?: Options): Layer.Layer<never> =>
+  Layer.provide(Layer.effect(PolicyObserver.PolicyObserver, make(resolve(options))), CircuitBreakers.layer)
 
 const make = (
-  settings: Settings
+  options: Resolved
 ): Effect.Effect<PolicyObserver.PolicyObserver, never, CircuitBreakers.CircuitBreakers | Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.contextWith((context: Context.Context<CircuitBreakers.CircuitBreakers>) =>
-        Effect.sync(() => begin(context, settings))
+        Effect.sync(() => begin(context, options))
       ),
       ({ end }) => Effect.sync(end)
     ),
@@ -100,9 +107,9 @@ interface Begun {
   readonly end: Series.End
 }
 
-const begin = (context: Context.Context<CircuitBreakers.CircuitBreakers>, settings: Settings): Begun => {
+const begin = (context: Context.Context<CircuitBreakers.CircuitBreakers>, options: Resolved): Begun => {
   const { release, value: series } = Series.of(context)
-  const policies = PolicySeries.counting(series, settings.maxValues)
+  const policies = PolicySeries.policyObserver(series, options.maxValues)
   const health = Context.getOrUndefined(context, Health.Health)
   const store = Context.getOrUndefined(context, CircuitStore.CircuitStore)
   const found = Context.get(context, PolicyObserver.PolicyObserver)
@@ -110,11 +117,11 @@ const begin = (context: Context.Context<CircuitBreakers.CircuitBreakers>, settin
     observer: PolicyObserver.together(
       ...(found === undefined ? [] : [found]),
       policies.value,
-      ...(settings.spans ? [Spans.ofPolicies] : [])
+      ...(options.spans ? [Spans.policyObserver] : [])
     ),
     end: Series.ends([
-      BreakerSeries.watch(series, Context.get(context, CircuitBreakers.CircuitBreakers), settings),
-      ...(health === undefined ? [] : [HealthSeries.watch(series, health, settings)]),
+      BreakerSeries.watch(series, Context.get(context, CircuitBreakers.CircuitBreakers), options),
+      ...(health === undefined ? [] : [HealthSeries.watch(series, health, options)]),
       ...(store === undefined ? [] : [StoreSeries.watch(series, store, Context.get(context, Clock.Clock))]),
       policies.release,
       release

@@ -23,29 +23,31 @@ import {
 import { ends, type Attributes, type End, type Series } from "./Series.ts"
 import { Shares } from "./Shared.ts"
 import * as Spans from "./Spans.ts"
-import type { Settings } from "./TelemetryOptions.ts"
+import type { Resolved } from "./TelemetryOptions.ts"
 
 const states = /* @__PURE__ */ (() => Object.values(StateNames.lower))()
 
 /**
  * Shows the breakers of a registry until the end: in series, and as events of
- * spans. Each part is there once for all who ask, and there if one asks for it.
+ * spans. Each part is shown once, if at least one layer asks for it.
  */
 export const watch = (
   series: Series,
   registry: CircuitBreakers.CircuitBreakers["Service"],
-  { buckets, keys, latency, spans }: Settings
+  { buckets, keys, latency, spans }: Resolved
 ): End =>
   CallObservers.follow(registry, (breaker) => {
-    const most = keys.get(breaker.name)
+    const maxKeys = keys.get(breaker.name)
     const take = (part: Shares<void>, place: unknown, begin: () => End): End =>
       part.take(breaker, place, () => ({ value: undefined, release: begin() })).release
     return ends([
-      take(counted, series, () => count(breaker, series)),
-      ...(latency ? [take(timed, series, () => time(breaker, series, buckets))] : []),
-      ...(most === undefined ? [] : [take(keyed, series, () => showKeys(breaker, series, most))]),
-      // A span is that of the call, whichever registry of metrics there is.
-      ...(spans ? [take(traced, "spans", () => CallObservers.observe(breaker, Spans.ofBreaker(breaker), false))] : [])
+      take(counted, series, () => showTotals(breaker, series)),
+      ...(latency ? [take(timed, series, () => showDurations(breaker, series, buckets))] : []),
+      ...(maxKeys === undefined ? [] : [take(keyed, series, () => showKeys(breaker, series, maxKeys))]),
+      // The span is that of the call, whatever registry of metrics there is.
+      ...(spans
+        ? [take(traced, "spans", () => CallObservers.observe(breaker, Spans.callObserver(breaker), false))]
+        : [])
     ])
   })
 
@@ -54,7 +56,7 @@ const timed = /* @__PURE__ */ new Shares<void>()
 const keyed = /* @__PURE__ */ new Shares<void>()
 const traced = /* @__PURE__ */ new Shares<void>()
 
-const count = (breaker: Breaker.Breaker, series: Series): End => {
+const showTotals = (breaker: Breaker.Breaker, series: Series): End => {
   const totals = new Totals(breaker, series)
   const unobserve = CallObservers.observe(breaker, totals, false)
   breaker.listeners.add(totals.changed)
@@ -65,7 +67,7 @@ const count = (breaker: Breaker.Breaker, series: Series): End => {
   }
 }
 
-// Edges that every breaker may take without an operator: their series begin at 0.
+// Changes of state that every breaker may make without an operator: their series begin at 0.
 const edges = [
   ["Closed", "Open"],
   ["Open", "HalfOpen"],
@@ -75,7 +77,7 @@ const edges = [
 
 type Tag = CircuitState.CircuitState["_tag"]
 
-// Counts of a circuit that only grow.
+// Counts of a circuit. They only grow.
 const counts = {
   success: ({ successes }) => successes,
   failure: ({ tally }) => tally?.failures ?? 0,
@@ -91,7 +93,7 @@ const countNames = /* @__PURE__ */ (() => Object.keys(counts) as Array<Count>)()
 
 const isUnclosed = ({ _tag }: CircuitState.CircuitState): boolean => _tag !== "Closed" && _tag !== "HeldClosed"
 
-// State and counts of a breaker, as the sum over its circuits.
+// State of a breaker, and its counts as the sum over its circuits.
 class Totals {
   private readonly breaker: Breaker.Breaker
   private readonly series: Series
@@ -176,7 +178,7 @@ class Totals {
     return total
   }
 
-  // Seconds in which the circuits were not closed. They never get fewer, whatever a clock does.
+  // Seconds in which the circuits were not closed. They never decrease, whatever a clock does.
   private openTime(): number {
     const now = this.now()
     let millis = this.unclosed
@@ -202,7 +204,7 @@ class Totals {
 }
 
 // How long the calls of a breaker took, by outcome.
-const time = (breaker: Breaker.Breaker, series: Series, buckets: ReadonlyArray<number>): End => {
+const showDurations = (breaker: Breaker.Breaker, series: Series, buckets: ReadonlyArray<number>): End => {
   const tags = ["Success", "Failure", "Ignored"] as const
   const histogram = () => new Histogram(buckets)
   const durations = { Success: histogram(), Failure: histogram(), Ignored: histogram() }
@@ -215,10 +217,10 @@ const time = (breaker: Breaker.Breaker, series: Series, buckets: ReadonlyArray<n
 }
 
 // The first keys of a breaker, until their circuits are forgotten.
-const showKeys = (breaker: Breaker.Breaker, series: Series, most: number): End => {
+const showKeys = (breaker: Breaker.Breaker, series: Series, maxKeys: number): End => {
   const shown = new Map<Circuit.Circuit, End>()
   const made = (circuit: Circuit.Circuit): void => {
-    if (circuit.key !== undefined && shown.size < most)
+    if (circuit.key !== undefined && shown.size < maxKeys)
       shown.set(circuit, showKey(breaker, series, circuit, circuit.key))
   }
   const forgot = (circuit: Circuit.Circuit): void => {

@@ -6,16 +6,17 @@ import type * as Health from "../../health/Health.ts"
 import type * as HealthReport from "../../health/internal/HealthReport.ts"
 import { Histogram } from "./Histogram.ts"
 import { definitions } from "./Metrics.ts"
-import { ends, now, type End, type Series } from "./Series.ts"
+import { ends, immediately, type End, type Series } from "./Series.ts"
 import { Shares } from "./Shared.ts"
-import type { Settings } from "./TelemetryOptions.ts"
+import type { Resolved } from "./TelemetryOptions.ts"
 
 /**
- * Shows the checks of a service in series, once for all who ask, until the end.
+ * Shows the checks of a service until the end. Layers that show the same series
+ * share them.
  */
-export const watch = (series: Series, health: Health.Health["Service"], settings: Settings): End =>
+export const watch = (series: Series, health: Health.Health["Service"], options: Resolved): End =>
   shares.take(health, series, () => {
-    const checks = new Checks(series, health, settings)
+    const checks = new Checks(series, health, options)
     checks.start()
     return { value: undefined, release: () => checks.stop() }
   }).release
@@ -31,13 +32,13 @@ interface SeenCheck {
 class Checks {
   private readonly series: Series
   private readonly health: Health.Health["Service"]
-  private readonly settings: Settings
+  private readonly options: Resolved
   private readonly seen = new Map<string, SeenCheck>()
 
-  constructor(series: Series, health: Health.Health["Service"], settings: Settings) {
+  constructor(series: Series, health: Health.Health["Service"], options: Resolved) {
     this.series = series
     this.health = health
-    this.settings = settings
+    this.options = options
   }
 
   start(): void {
@@ -51,7 +52,7 @@ class Checks {
   }
 
   private readonly sync = (): void => {
-    const results = now(this.health.results) ?? []
+    const results = immediately(this.health.results) ?? []
     const names = new Set(results.map(({ name }) => name))
     for (const [name, { end }] of this.seen) {
       if (names.has(name)) continue
@@ -70,8 +71,8 @@ class Checks {
   private check(report: HealthReport.CheckReport): SeenCheck | undefined {
     const { name } = report
     const seen = this.seen.get(name)
-    if (seen !== undefined || this.seen.size >= this.settings.maxValues) return seen
-    const latency = new Histogram(this.settings.buckets)
+    if (seen !== undefined || this.seen.size >= this.options.maxValues) return seen
+    const latency = new Histogram(this.options.buckets)
     const check: SeenCheck = { report, latency, end: this.register(name, latency, () => check.report.status) }
     this.seen.set(name, check)
     return check

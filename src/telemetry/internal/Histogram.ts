@@ -1,5 +1,5 @@
 /**
- * Histogram of durations, which is recorded without the lookups of a metric.
+ * Histogram of durations, recorded without the lookups of a metric.
  */
 import type * as Metric from "effect/Metric"
 
@@ -41,7 +41,7 @@ export class Histogram {
     return this.count === 0
   }
 
-  /** What was counted, with each bucket holding those below it, as exporters want it. */
+  /** State for exporters: each bucket includes those below it. */
   get state(): Metric.HistogramState {
     let below = 0
     return {

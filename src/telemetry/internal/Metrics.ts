@@ -1,6 +1,5 @@
 /**
- * The metrics of this package: their names, types, units and attributes, and
- * the values that attributes have.
+ * Metrics of this package: names, types, units, attributes and their values.
  */
 import type * as Outcome from "../../core/Outcome.ts"
 
@@ -38,7 +37,7 @@ export const circuitFrom = "circuit.from"
 export const circuitTo = "circuit.to"
 
 /**
- * All metrics, by what they tell.
+ * All metrics, by the names that the series call them.
  */
 export const definitions = {
   calls: define("circuit.calls", "counter", "{call}", [circuitName, "outcome"], "Calls that ended, by outcome"),
@@ -99,10 +98,10 @@ export const definitions = {
     "gauge",
     "{circuit}",
     [],
-    "Circuits with a change that the store has not heard of"
+    "Circuits with a change that the store has not received"
   ),
   storeReachable: define("store.reachable", "gauge", "{store}", [], "1 while the store answers, else 0"),
-  storeLag: define("store.lag", "gauge", "s", [], "Time since the store stopped to answer, 0 while it answers")
+  storeLag: define("store.lag", "gauge", "s", [], "Time since the store stopped answering, 0 while it answers")
 } as const
 
 /**

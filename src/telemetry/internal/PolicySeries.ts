@@ -1,5 +1,5 @@
 /**
- * Counters of what retries, timeouts and fallbacks do.
+ * Counters of retries, timeouts and fallbacks.
  */
 import type * as PolicyObserver from "../../policies/internal/PolicyObserver.ts"
 import { definitions, type Definition } from "./Metrics.ts"
@@ -7,10 +7,10 @@ import { ends, type Attributes, type End, type Events, type Series } from "./Ser
 import { Shares, type Share } from "./Shared.ts"
 
 /**
- * Returns who counts what policies do, in series: the same one to all who ask.
+ * Returns the observer that counts in series: the same one to all callers.
  * `maxValues` is how many values of an attribute have a series.
  */
-export const counting = (series: Series, maxValues: number): Share<PolicyObserver.PolicyObserver> =>
+export const policyObserver = (series: Series, maxValues: number): Share<PolicyObserver.PolicyObserver> =>
   shares.take(series, "policies", () => begin(series, maxValues))
 
 const shares = /* @__PURE__ */ new Shares<PolicyObserver.PolicyObserver>()
@@ -33,7 +33,7 @@ const begin = (series: Series, maxValues: number): Share<PolicyObserver.PolicyOb
   const timedOut = each(definitions.timeouts, "operation")
   const served = each(definitions.served, "source")
   const allFailed = events(definitions.allFailed)
-  // A call may go on after the end, and must not begin a series then.
+  // A call may continue after the end, and must not begin a series then.
   const counted =
     <Args extends ReadonlyArray<unknown>>(find: (...args: Args) => Events) =>
     (...args: Args): void => {
@@ -55,7 +55,7 @@ const begin = (series: Series, maxValues: number): Share<PolicyObserver.PolicyOb
   }
 }
 
-// Makes one thing a value, and one for all values that come after the first `most`.
+// Creates one thing for each of the first `most` values, and one for all others.
 const bounded = <A>(most: number, create: (value: string) => A): ((value: string) => A) => {
   const known = new Map<string, A>()
   return (value) => {

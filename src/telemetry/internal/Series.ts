@@ -3,7 +3,8 @@
  *
  * **Details**
  *
- * - A series that is registered is read when an exporter asks. Nobody updates it.
+ * - A series that is registered is read when an exporter asks. It is
+ *   never updated.
  * - Where two sources have the same series, such as two breakers of one name, the
  *   later one is shown. The earlier one is shown again when that has ended.
  */
@@ -17,18 +18,15 @@ import type { Histogram } from "./Histogram.ts"
 import type { Definition } from "./Metrics.ts"
 import { Shares, type Share } from "./Shared.ts"
 
-/**
- * Attributes of a series.
- */
 export type Attributes = Metric.Metric.AttributeSet
 
 /**
- * Function that ends something, to be called once.
+ * Function to be called once, which ends a part of telemetry.
  */
 export type End = () => void
 
 /**
- * Joins functions that end something.
+ * Returns a function that calls all of the given ones.
  */
 export const ends =
   (all: ReadonlyArray<End>): End =>
@@ -36,18 +34,19 @@ export const ends =
     all.forEach((end) => end())
 
 /**
- * Counter that goes up where something happens.
+ * Counter of events.
  */
 export interface Events {
-  /** Counts one, with the attributes of the fiber that runs. */
+  /** Counts one event, with the attributes of the fiber that runs. */
   readonly count: () => void
   readonly end: End
 }
 
 /**
- * Returns what an effect gives without waiting, if it does.
+ * Runs an effect and returns its value, or `undefined` where it fails or has to
+ * wait.
  */
-export const now = <A>(effect: Effect.Effect<A>): A | undefined => {
+export const immediately = <A>(effect: Effect.Effect<A>): A | undefined => {
   const exit = Effect.runSyncExit(effect)
   return Exit.isSuccess(exit) ? exit.value : undefined
 }
@@ -124,7 +123,7 @@ export class Series {
     }
   }
 
-  // Calls may bring the attributes that another layer has: one counter then, until nobody counts with it.
+  // Calls may bring the attributes of another layer. Both count with one counter then, until both have ended.
   private counting(metric: Metric.Counter<number>, attributes: Attributes): Share<Context.Context<never>> {
     const text = `${metric.id} ${textOf({ ...metric.attributes, ...attributes })}`
     return counters.take(this.registry, text, () => {
@@ -139,7 +138,7 @@ export class Series {
     let shown = this.shown.get(text)
     if (shown === undefined) {
       const reads: Array<() => unknown> = []
-      // Whoever shows a series of this name shows a state of this type.
+      // All sources of a series of this name have a state of this type.
       const get = () => reads.at(-1)?.() as State
       const { remove } = Metric.registerUnsafe(metric, this.context, { get, update: constVoid, modify: constVoid })
       this.shown.set(text, (shown = { reads, remove }))
@@ -162,7 +161,7 @@ export class Series {
 }
 
 interface Shown {
-  /** Who shows the series. The last one is read. */
+  /** One for each source of the series. The last one is read. */
   readonly reads: Array<() => unknown>
   readonly remove: End
 }
@@ -172,7 +171,7 @@ const counters = /* @__PURE__ */ new Shares<Context.Context<never>>()
 
 /**
  * Returns the series of the registry and the attributes of a context: the same
- * ones to all who ask.
+ * ones to all callers.
  */
 export const of = (context: Context.Context<never>): Share<Series> => {
   const registry = Context.get(context, Metric.MetricRegistry)

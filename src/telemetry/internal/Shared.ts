@@ -1,6 +1,6 @@
 /**
- * What layers of telemetry have in common. It begins for the first that takes
- * it, and ends with the last.
+ * Parts that layers of telemetry share. A part begins with the first layer that
+ * takes it, and ends with the last.
  *
  * **Details**
  *
@@ -9,7 +9,7 @@
  */
 
 /**
- * Something that is kept until it is released, once.
+ * Value that is kept until it is released, once.
  */
 export interface Share<out A> {
   readonly value: A
@@ -22,12 +22,13 @@ interface Taken<A> {
 }
 
 /**
- * Shares by what is looked at and where it is shown.
+ * Shares by source, such as a breaker, and by the place where it is shown, such
+ * as the series of one registry of metrics.
  */
 export class Shares<A> {
   private readonly all = new WeakMap<object, Map<unknown, Taken<A>>>()
 
-  /** Returns the share of a source and a place, begun if nobody has it. */
+  /** Returns the share of a source and a place, begun if it is not there yet. */
   take(source: object, place: unknown, begin: () => Share<A>): Share<A> {
     let places = this.all.get(source)
     if (places === undefined) this.all.set(source, (places = new Map<unknown, Taken<A>>()))

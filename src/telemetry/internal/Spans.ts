@@ -13,9 +13,10 @@ import type * as PolicyObserver from "../../policies/internal/PolicyObserver.ts"
 import { circuitKey, circuitName, circuitState } from "./Metrics.ts"
 
 /**
- * Writes the refusals of a breaker, but for those of a dry run.
+ * Returns the observer that writes the refusals of a breaker, except those of a
+ * dry run.
  */
-export const ofBreaker = (breaker: Breaker.Breaker): Pick<Circuit.CallObserver, "refused"> => ({
+export const callObserver = (breaker: Breaker.Breaker): Pick<Circuit.CallObserver, "refused"> => ({
   refused: ({ breaker: name, by, key, reason, retryAfterMillis, since, state }) => {
     if (breaker.settings.options.dryRun) return
     const attributes = {
@@ -34,9 +35,9 @@ export const ofBreaker = (breaker: Breaker.Breaker): Pick<Circuit.CallObserver, 
 })
 
 /**
- * Writes what retries, timeouts and fallbacks do.
+ * Observer that writes retries, timeouts and fallbacks that failed.
  */
-export const ofPolicies: PolicyObserver.PolicyObserver = {
+export const policyObserver: PolicyObserver.PolicyObserver = {
   attemptFailed: constVoid,
   retried: (attempt, delayMillis) =>
     write(
@@ -56,7 +57,7 @@ export const ofPolicies: PolicyObserver.PolicyObserver = {
   allFailed: () => write("resilience.fallback.exhausted", {}, {})
 }
 
-// Writes to the current span of the fiber that runs, if it has one that is recorded.
+// Writes to the current span of the running fiber, if it has one that is recorded.
 const write = (
   event: string,
   attributes: Readonly<Record<string, unknown>>,

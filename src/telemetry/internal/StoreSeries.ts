@@ -4,16 +4,16 @@
 import type * as Clock from "effect/Clock"
 import type * as CircuitStore from "../../store/CircuitStore.ts"
 import { definitions } from "./Metrics.ts"
-import { ends, now, type End, type Series } from "./Series.ts"
+import { ends, immediately, type End, type Series } from "./Series.ts"
 
 /**
- * Shows what a store says of itself, until the end.
+ * Shows the status of a store until the end.
  */
 export const watch = (series: Series, store: CircuitStore.CircuitStore["Service"], clock: Clock.Clock): End => {
   let last: CircuitStore.Status | undefined
   const read = (of: (status: CircuitStore.Status) => number) => () => {
-    // A store that cannot tell at once is shown as it was.
-    last = now(store.status) ?? last
+    // A store that does not answer at once is shown as it was.
+    last = immediately(store.status) ?? last
     return last === undefined ? 0 : of(last)
   }
   return ends([

@@ -1,13 +1,17 @@
 /**
  * Options of telemetry, checked when a layer is made.
  */
+import * as Schema from "effect/Schema"
+import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 
+const module = "Telemetry"
+
 /**
- * Options of the telemetry.
+ * Options of telemetry.
  */
 export interface Options {
-  /** Whether the latency of calls is measured, which each call pays for. Default: true. */
+  /** Whether the latency of calls is measured, at a cost to each call. Default: true. */
   readonly latency?: boolean | undefined
   /** Upper bounds of the buckets of histograms, in seconds. Default: 5 ms to 10 s, as OpenTelemetry has them. */
   readonly buckets?: ReadonlyArray<number> | undefined
@@ -26,7 +30,7 @@ export interface Options {
 }
 
 /**
- * Values that options have where they are not given.
+ * Values of options that are not given.
  */
 export const defaults = {
   latency: true,
@@ -34,13 +38,14 @@ export const defaults = {
   spans: true,
   keys: {},
   maxValues: 100
-} as const
+} as const satisfies Options
 
 /**
- * Options, checked and with their defaults.
+ * Options of telemetry, checked and with their defaults.
  */
-export interface Settings {
+export interface Resolved {
   readonly latency: boolean
+  /** Seconds. */
   readonly buckets: ReadonlyArray<number>
   readonly spans: boolean
   readonly keys: ReadonlyMap<string, number>
@@ -48,23 +53,64 @@ export interface Settings {
 }
 
 /**
- * Returns the settings that options say, and throws an `InvalidOptionError` for
- * one that breaks a rule.
+ * Checks the options of telemetry. Throws an `InvalidOptionError` for one that
+ * breaks a rule.
  */
-export const resolve = (options: Options = {}): Settings => {
-  const buckets = options.buckets ?? defaults.buckets
-  if (buckets.length === 0) Rules.reject("Telemetry", "buckets", buckets, "at least one number")
-  buckets.forEach((bound, i) => Rules.above("Telemetry", `buckets.${i}`, bound, buckets[i - 1] ?? 0))
+export const resolve = (options: Options = {}): Resolved => {
+  const buckets: ReadonlyArray<number> = options.buckets ?? defaults.buckets
+  if (!Array.isArray(buckets) || buckets.length === 0) Rules.reject(module, "buckets", buckets, "at least one number")
+  buckets.reduce((below: number, bound: number, i) => Rules.above(module, `buckets.${i}`, bound, below), 0)
   return {
-    latency: Rules.boolean("Telemetry", "latency", options.latency ?? defaults.latency),
+    latency: Rules.boolean(module, "latency", options.latency ?? defaults.latency),
     buckets,
-    spans: Rules.boolean("Telemetry", "spans", options.spans ?? defaults.spans),
+    spans: Rules.boolean(module, "spans", options.spans ?? defaults.spans),
     keys: new Map(
       Object.entries<number>(options.keys ?? defaults.keys).map(([name, most]) => [
         name,
-        Rules.count("Telemetry", `keys.${name}`, most)
+        Rules.count(module, `keys.${name}`, most)
       ])
     ),
-    maxValues: Rules.count("Telemetry", "maxValues", options.maxValues ?? defaults.maxValues)
+    maxValues: Rules.count(module, "maxValues", options.maxValues ?? defaults.maxValues)
   }
+}
+
+/**
+ * Options of telemetry that a configuration holds.
+ */
+export interface Config {
+  readonly latency?: boolean
+  readonly buckets?: ReadonlyArray<number>
+  readonly spans?: boolean
+  readonly keys?: Readonly<Record<string, number>>
+  readonly maxValues?: number
+}
+
+/**
+ * Options of telemetry in JSON.
+ */
+export interface ConfigJson extends Config {}
+
+/**
+ * Schema of the options of telemetry, to read them from JSON, or from the
+ * environment through `Config.schema` of Effect.
+ */
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
+  ConfigSchema.checked(
+    ConfigSchema.struct({
+      latency: Schema.optionalKey(Schema.Boolean),
+      buckets: Schema.optionalKey(Schema.Array(Schema.Number)),
+      spans: Schema.optionalKey(Schema.Boolean),
+      keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Number)),
+      maxValues: Schema.optionalKey(Schema.Number)
+    }),
+    (options) => resolve(options)
+  ))()
+
+/**
+ * Returns the options of telemetry with their defaults, as JSON that `Config`
+ * reads.
+ */
+export const describe = (options?: Options): ConfigJson => {
+  const resolved = resolve(options)
+  return { ...resolved, keys: Object.fromEntries(resolved.keys) }
 }
