@@ -1,6 +1,7 @@
 /**
  * Policies from configuration: from JSON, and from the environment through
- * Effect's `Config`. What is wrong is found when it is read, with its path.
+ * Effect's `Config`. A mistake is found when the configuration is read, and its
+ * error has the path.
  */
 import { CircuitBreaker, Health, Options, Policy, Retry, TripPolicy } from "effect-resilience"
 import { Config, ConfigProvider, Effect, Schema } from "effect"
@@ -38,7 +39,7 @@ const fromJson = Effect.gen(function* () {
 })
 assert.equal(await Effect.runPromise(Effect.scoped(fromJson)), "charged")
 
-// A mistake says where it is and what is allowed.
+// The error of a mistake has its path and the rule.
 const mistakes = [
   `{ "retry": { "maxAttempts": 0 } }`,
   `{ "breaker": { "name": "payments", "options": { "halfOpen": { "successes": { "count": 4, "of": 3 } } } } }`,
@@ -93,7 +94,7 @@ const fromEnvironment = Effect.gen(function* () {
     ]
   )
 
-  // Each module has a schema, and what it reads are the options that its constructors take.
+  // Each module has a schema, which decodes the options that its constructors take.
   const breaker = yield* Config.schema(CircuitBreaker.Config, "SEARCH_BREAKER")
   assert.deepEqual(breaker.trip, TripPolicy.any(TripPolicy.consecutive(), TripPolicy.slowCalls({ after: "2 seconds" })))
   const retry = yield* Config.schema(Schema.fromJsonString(Retry.Config), "SEARCH_RETRY")

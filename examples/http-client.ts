@@ -1,10 +1,10 @@
 /**
  * An HTTP client: a policy around every request, where only requests that are
  * safe to repeat are repeated, `Retry-After` is heeded, and a breaker counts
- * what says something about the server.
+ * failures of the server.
  *
  * The second half guards a client with Effect's own
- * `HttpClient.withCircuitBreaker`, on a breaker of ours.
+ * `HttpClient.withCircuitBreaker`, with a breaker of this package.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Backoff, CircuitBreaker, EffectBreaker, Outcome, Policy, Timeout, TripPolicy } from "effect-resilience"
@@ -13,7 +13,7 @@ import { Headers, HttpClient, HttpClientError, HttpClientRequest } from "effect/
 import assert from "node:assert/strict"
 import * as Server from "./support/server.ts"
 
-/** Reads the header `Retry-After`, where it holds seconds. */
+/** Reads the header `Retry-After`, if it is in seconds. */
 const retryAfter = (error: unknown): Duration.Duration | undefined => {
   const header = HttpClientError.isHttpClientError(error) ? error.response?.headers["retry-after"] : undefined
   if (header === undefined) return undefined
@@ -28,7 +28,7 @@ class Api extends CircuitBreaker.Service<Api>()("api", {
   trip: TripPolicy.consecutive(3),
   openFor: "30 seconds",
   log: false,
-  // A 404 says nothing about the server. What does may say how long it wants to be left alone.
+  // A 404 is not a failure of the server. A failure may carry the time for which the server wants no requests.
   classify: (exit) => {
     if (exit._tag === "Success") return Outcome.success
     const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
@@ -47,7 +47,7 @@ const repeated = Policy.make({
   retry: { maxAttempts: 3, while: isTransient, retryAfter, backoff: Backoff.exponential({ initial: "50 millis" }) }
 })
 
-// A POST may have been carried out although its answer was lost.
+// A POST may have been carried out even if its answer was lost.
 const isRepeatable = ({ headers, method }: HttpClientRequest.HttpClientRequest): boolean =>
   ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].includes(method) || "idempotency-key" in headers
 
@@ -88,7 +88,7 @@ const program = Effect.gen(function* () {
   assert.equal(server.hits(), 9)
   console.log(refused.message)
 
-  // Effect's own combinator, with the trip policies, holds, registry and logs of ours. Its circuits are one an origin.
+  // Effect's own combinator, with the trip policies, holds, registry and logs of this package. It has one circuit for each origin.
   const origins = yield* CircuitBreaker.make("origins", { trip: TripPolicy.consecutive(2), log: false })
   const guarded = (yield* HttpClient.HttpClient).pipe(
     HttpClient.withCircuitBreaker({ breaker: yield* EffectBreaker.make(origins) })

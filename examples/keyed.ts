@@ -1,6 +1,6 @@
 /**
- * One circuit a tenant: what one tenant's database does to its calls does not
- * touch the calls of the others.
+ * One circuit for each tenant: a failing database of one tenant does not affect
+ * the calls of the others.
  */
 import { CircuitBreaker, CircuitBreakers, Health, TripPolicy } from "effect-resilience"
 import { Data, Effect, Layer } from "effect"
@@ -11,7 +11,7 @@ class Broken extends Data.TaggedError("Broken")<{ readonly tenant: string }> {}
 class Tenants extends CircuitBreaker.Service<Tenants>()("tenants", {
   trip: TripPolicy.consecutive(2),
   openFor: "1 minute",
-  // An open circuit is never forgotten, others are after an hour, or where there are too many.
+  // An open circuit is never forgotten. Others are, after an hour or if there are too many.
   keys: { max: 1_000, idleFor: "1 hour" }
 }) {}
 

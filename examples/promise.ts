@@ -7,7 +7,7 @@ import { Backoff, CircuitBreaker, Policy, TripPolicy } from "effect-resilience"
 import { Context, Data, Duration, Effect, Layer, ManagedRuntime, Result } from "effect"
 import assert from "node:assert/strict"
 
-// What is there: a library with promises.
+// The existing code: a library with promises.
 let gatewayIsUp = true
 let charges = 0
 const gateway = {
@@ -21,7 +21,7 @@ const gateway = {
   }
 }
 
-// The same with Effect: typed errors, and a signal that is aborted where the call is interrupted.
+// The same with Effect: typed errors, and a signal that is aborted if the call is interrupted.
 class Declined extends Data.TaggedError("Declined")<{ readonly cause: unknown }> {}
 class GatewayDown extends Data.TaggedError("GatewayDown")<{ readonly cause: unknown }> {}
 

@@ -1,7 +1,6 @@
 /**
- * SQL: each query has a timeout, is tried again where the reason of its error
- * says that this may help, and goes through a breaker. A health check asks
- * `SELECT 1`.
+ * SQL: each query has a timeout, is retried if the reason of its error is a
+ * temporary one, and goes through a breaker. A health check runs `SELECT 1`.
  *
  * A second connection holds the write lock of the database, as a long
  * transaction of another process would.
@@ -16,7 +15,7 @@ import { join } from "node:path"
 import * as Sqlite from "./support/sqlite.ts"
 
 // A lock that is taken, a deadlock or a lost connection may go away. A query with
-// a mistake, or a row that breaks a constraint, says nothing about the database.
+// a mistake, or a row that breaks a constraint, is not a failure of the database.
 const isTransient = (error: unknown): boolean => SqlError.isSqlError(error) && error.isRetryable
 
 class Database extends CircuitBreaker.Service<Database>()("database", {
@@ -63,7 +62,7 @@ const program = Effect.gen(function* () {
   yield* insert(1, "book")
   assert.equal(yield* statusOf, "healthy")
 
-  // A mistake is not tried again, and does not count against the database.
+  // A mistake is not retried, and does not count against the database.
   const duplicate = yield* Effect.flip(insert(1, "book"))
   assert.ok(duplicate._tag === "SqlError" && duplicate.reason._tag === "ConstraintError")
   assert.equal((yield* CircuitBreaker.status(Database)).counts.failures, 0)

@@ -1,8 +1,7 @@
 /**
  * A consumer of a feed: every connection takes a permit of a circuit, because a
- * connection is no single effect that a breaker could run. The first message
- * says that the feed works; a connection that ends before it says that it does
- * not.
+ * connection is not a single effect that a breaker could run. The first message
+ * counts as a success, a connection that ends before it as a failure.
  */
 import { CircuitBreaker, TripPolicy } from "effect-resilience"
 import { Data, Effect, Stream } from "effect"
@@ -45,13 +44,13 @@ const program = Effect.gen(function* () {
   const messages: Array<string> = []
   const onMessage = (message: string) => void messages.push(message)
 
-  // A connection that is lost after messages is no failure of the feed.
+  // A connection that is lost after messages is not a failure of the feed.
   yield* consume(onMessage, 4)
   assert.equal(messages.length, 12)
   const { counts } = yield* CircuitBreaker.status(Feed)
   assert.deepEqual([counts.successes, counts.failures], [4, 0])
 
-  // A feed that is down is left alone after three connections.
+  // After three connections no more calls go to a feed that is down.
   feedIsUp = false
   const refused = yield* consume(onMessage, 10)
   assert.equal(refused._tag, "CircuitOpenError")

@@ -1,5 +1,5 @@
 /**
- * A server on loopback that gives the answers that it is told, in order.
+ * A server on loopback that returns given answers, in order.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect } from "effect"
