@@ -5,12 +5,12 @@
  *
  * - A backoff is a `Schedule` that never stops and whose output is the delay,
  *   so it can be used wherever Effect takes a schedule, and combined with
- *   others. `[TypeId]` holds what it was made of, as plain data.
+ *   others. `describe` returns its options as plain data.
  * - The delay grows from `initial` up to `max`. Jitter is drawn within
  *   `[0, max]`, also at `max`: the range is cut off before the draw, so delays
  *   do not gather at `max`. Any number of attempts gives a finite delay.
  * - Random numbers come from the fiber's `Random`.
- * - A backoff holds no state: each run of a retry starts at `initial`.
+ * - A backoff is stateless: each run of a retry starts at `initial`.
  *
  * | jitter | a delay `d` becomes |
  * |---|---|
@@ -51,13 +51,15 @@ import * as Schema from "effect/Schema"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 
+const module = "Backoff"
+
 /**
- * Key of the property that holds what a backoff was made of.
+ * Key of the property that holds the options of a backoff.
  */
 export const TypeId = "~effect-resilience/Backoff"
 
 /**
- * Type of the key that holds what a backoff was made of.
+ * Type of the key that holds the options of a backoff.
  */
 export type TypeId = typeof TypeId
 
@@ -65,7 +67,7 @@ export type TypeId = typeof TypeId
  * Schedule that never stops and whose output is the delay.
  */
 export interface Backoff extends Schedule.Schedule<Duration.Duration> {
-  readonly [TypeId]: Spec
+  readonly [TypeId]: Resolved
 }
 
 /**
@@ -85,13 +87,13 @@ export type Jitter = "none" | "full" | "equal" | Ratio
  * Options of `exponential`.
  */
 export interface ExponentialOptions {
-  /** First delay, more than zero. Default 100 millis. */
+  /** First delay, more than zero. Default: 100 millis. */
   readonly initial?: Duration.Input | undefined
-  /** What each delay is multiplied by, at least 1. Default 2, or 3 with decorrelated jitter. */
+  /** Factor from each delay to the next, at least 1. Default: 2, or 3 with decorrelated jitter. */
   readonly factor?: number | undefined
-  /** Longest delay, at least `initial`. Default 1 minute. */
+  /** Longest delay, at least `initial`. Default: 1 minute. */
   readonly max?: Duration.Input | undefined
-  /** Default `"full"`. */
+  /** Randomness of the delays. Default: "full". */
   readonly jitter?: Jitter | "decorrelated" | undefined
 }
 
@@ -99,13 +101,13 @@ export interface ExponentialOptions {
  * Options of `linear`.
  */
 export interface LinearOptions {
-  /** First delay, zero or more. Default 100 millis. */
+  /** First delay, zero or more. Default: 100 millis. */
   readonly initial?: Duration.Input | undefined
-  /** What is added to each delay, more than zero. Default `initial`: where that is zero, it has to be given. */
+  /** Difference between delays, more than zero. Required where `initial` is zero. Default: `initial`. */
   readonly increment?: Duration.Input | undefined
-  /** Longest delay, more than zero and at least `initial`. Default 1 minute. */
+  /** Longest delay, more than zero and at least `initial`. Default: 1 minute. */
   readonly max?: Duration.Input | undefined
-  /** Default `"full"`. */
+  /** Randomness of the delays. Default: "full". */
   readonly jitter?: Jitter | undefined
 }
 
@@ -113,11 +115,11 @@ export interface LinearOptions {
  * Options of `fibonacci`.
  */
 export interface FibonacciOptions {
-  /** First and second delay, more than zero. Default 100 millis. */
+  /** First and second delay, more than zero. Default: 100 millis. */
   readonly initial?: Duration.Input | undefined
-  /** Longest delay, at least `initial`. Default 1 minute. */
+  /** Longest delay, at least `initial`. Default: 1 minute. */
   readonly max?: Duration.Input | undefined
-  /** Default `"full"`. */
+  /** Randomness of the delays. Default: "full". */
   readonly jitter?: Jitter | undefined
 }
 
@@ -127,7 +129,7 @@ export interface FibonacciOptions {
 export interface ConstantOptions {
   /** Every delay, zero or more. */
   readonly delay: Duration.Input
-  /** Default `"none"`. */
+  /** Randomness of the delays. Default: "none". */
   readonly jitter?: Jitter | undefined
 }
 
@@ -141,10 +143,10 @@ export type Input =
   | ({ readonly type: "constant" } & ConstantOptions)
 
 /**
- * What a backoff was made of, with its defaults filled in: plain data that
- * `make` and `Config` read. Durations are milliseconds.
+ * Options of a backoff, all there and checked: plain data that `make` and
+ * `Config` read. Durations are in milliseconds.
  */
-export type Spec =
+export type Resolved =
   | {
       readonly type: "exponential"
       readonly initial: number
@@ -172,17 +174,15 @@ export type Spec =
     }
 
 /**
- * Values that options have where they are not given.
+ * Defaults of the options, by constructor.
  */
 export const defaults = {
-  initial: "100 millis",
-  factor: 2,
-  /** `factor` with decorrelated jitter. */
-  decorrelatedFactor: 3,
-  max: "1 minute",
-  jitter: "full",
-  /** `jitter` of `constant`. */
-  constantJitter: "none"
+  exponential: { initial: "100 millis", factor: 2, max: "1 minute", jitter: "full" },
+  linear: { initial: "100 millis", max: "1 minute", jitter: "full" },
+  fibonacci: { initial: "100 millis", max: "1 minute", jitter: "full" },
+  constant: { jitter: "none" },
+  /** `factor` of `exponential` with decorrelated jitter. */
+  decorrelatedFactor: 3
 } as const
 
 /**
@@ -200,7 +200,7 @@ export const isBackoff = (u: unknown): u is Backoff => Schedule.isSchedule(u) &&
  * with the upper end cut off at `max`, so at `max` it is up to `ratio` less.
  * `constant` has no `max`, so its delays spread to both sides.
  */
-export const ratio = (ratio: number): Ratio => ({ _tag: "Ratio", ratio: Rules.ratio("Backoff", "ratio", ratio) })
+export const ratio = (ratio: number): Ratio => ({ _tag: "Ratio", ratio: Rules.ratio(module, "ratio", ratio) })
 
 /**
  * Creates a backoff whose delay is multiplied by `factor` each time.
@@ -212,84 +212,112 @@ export const ratio = (ratio: number): Ratio => ({ _tag: "Ratio", ratio: Rules.ra
  * takes the smaller of the two, so that after `max` two draws of three are `max`
  * again; here the range ends at `max`.
  */
-export const exponential = (options: ExponentialOptions = {}): Backoff => {
-  const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
-  const { factor = jitter === "decorrelated" ? defaults.decorrelatedFactor : defaults.factor } = options
-  if (!(Number.isFinite(factor) && factor >= 1)) Rules.reject("Backoff", "factor", factor, "a finite number >= 1")
-  return fromSpec({
-    type: "exponential",
-    ...bounds(initial, max),
-    factor,
-    jitter:
-      jitter === "decorrelated" ? jitter : checkJitter(jitter, `"none", "full", "equal", "decorrelated" or a ratio`)
-  })
-}
+export const exponential = (options: ExponentialOptions = {}): Backoff => fromResolved(resolveExponential(options))
 
 /**
  * Creates a backoff whose delay grows by `increment` each time.
  */
-export const linear = (options: LinearOptions = {}): Backoff => {
-  const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
-  const { increment = initial } = options
-  return fromSpec({
-    type: "linear",
-    ...bounds(initial, max, "zero"),
-    increment: Rules.millis("Backoff", "increment", increment),
-    jitter: checkJitter(jitter)
-  })
-}
+export const linear = (options: LinearOptions = {}): Backoff => fromResolved(resolveLinear(options))
 
 /**
  * Creates a backoff whose delay is the sum of the two delays before.
  */
-export const fibonacci = (options: FibonacciOptions = {}): Backoff => {
-  const { initial = defaults.initial, jitter = defaults.jitter, max = defaults.max } = options
-  return fromSpec({ type: "fibonacci", ...bounds(initial, max), jitter: checkJitter(jitter) })
-}
+export const fibonacci = (options: FibonacciOptions = {}): Backoff => fromResolved(resolveFibonacci(options))
 
 /**
  * Creates a backoff whose delay is always the same.
  */
-export const constant = (options: Duration.Input | ConstantOptions): Backoff => {
-  const { delay, jitter = defaults.constantJitter } = isConstantOptions(options) ? options : { delay: options }
-  return fromSpec({
-    type: "constant",
-    delay: Rules.millis("Backoff", "delay", delay, "zero"),
-    jitter: checkJitter(jitter)
-  })
-}
+export const constant = (options: Duration.Input | ConstantOptions): Backoff =>
+  fromResolved(resolveConstant(isConstantOptions(options) ? options : { delay: options }))
 
 const isConstantOptions = (options: Duration.Input | ConstantOptions): options is ConstantOptions =>
   typeof options === "object" && options !== null && "delay" in options
 
 /**
  * Creates a backoff from the name of its constructor and the options of that
- * constructor, such as the `[TypeId]` of another backoff.
- *
- * **Details**
- *
- * A key that the constructor does not have throws an `InvalidOptionError`.
+ * constructor. A key that the constructor does not have throws an
+ * `InvalidOptionError`.
  */
-export const make = (options: Input): Backoff => {
+export const make = (options: Input): Backoff => fromResolved(resolve(options))
+
+/**
+ * Checks the options of a backoff and fills in the defaults, or returns those of
+ * a backoff. Throws an `InvalidOptionError`, also for a key that the constructor
+ * does not have.
+ */
+export const resolve = (options: Input | Backoff): Resolved => {
+  if (isBackoff(options)) return options[TypeId]
   const { type, ...rest } = options
-  const allow = (...keys: ReadonlyArray<string>) => Rules.keys("Backoff", rest, keys)
+  const allow = (...keys: ReadonlyArray<string>) => Rules.keys(module, rest, keys)
   switch (options.type) {
     case "exponential":
       allow("initial", "factor", "max", "jitter")
-      return exponential(options)
+      return resolveExponential(options)
     case "linear":
       allow("initial", "increment", "max", "jitter")
-      return linear(options)
+      return resolveLinear(options)
     case "fibonacci":
       allow("initial", "max", "jitter")
-      return fibonacci(options)
+      return resolveFibonacci(options)
     case "constant":
       allow("delay", "jitter")
-      return constant({ delay: options.delay, jitter: options.jitter })
+      return resolveConstant(options)
     default:
-      return Rules.reject("Backoff", "type", type, "one of exponential, linear, fibonacci, constant")
+      return Rules.reject(module, "type", type, "one of exponential, linear, fibonacci, constant")
   }
 }
+
+const resolveExponential = (options: ExponentialOptions): Resolved => {
+  const {
+    initial = defaults.exponential.initial,
+    jitter = defaults.exponential.jitter,
+    max = defaults.exponential.max
+  } = options
+  const { factor = jitter === "decorrelated" ? defaults.decorrelatedFactor : defaults.exponential.factor } = options
+  if (!(Number.isFinite(factor) && factor >= 1)) Rules.reject(module, "factor", factor, "a finite number >= 1")
+  return {
+    type: "exponential",
+    ...bounds(initial, max),
+    factor,
+    jitter:
+      jitter === "decorrelated" ? jitter : checkJitter(jitter, `"none", "full", "equal", "decorrelated" or a ratio`)
+  }
+}
+
+const resolveLinear = (options: LinearOptions): Resolved => {
+  const { initial = defaults.linear.initial, jitter = defaults.linear.jitter, max = defaults.linear.max } = options
+  const { increment = initial } = options
+  return {
+    type: "linear",
+    ...bounds(initial, max, "zero"),
+    increment: Rules.millis(module, "increment", increment),
+    jitter: checkJitter(jitter)
+  }
+}
+
+const resolveFibonacci = (options: FibonacciOptions): Resolved => {
+  const {
+    initial = defaults.fibonacci.initial,
+    jitter = defaults.fibonacci.jitter,
+    max = defaults.fibonacci.max
+  } = options
+  return { type: "fibonacci", ...bounds(initial, max), jitter: checkJitter(jitter) }
+}
+
+const resolveConstant = (options: ConstantOptions): Resolved => {
+  const { delay, jitter = defaults.constant.jitter } = options
+  return {
+    type: "constant",
+    delay: Rules.millis(module, "delay", delay, "zero"),
+    jitter: checkJitter(jitter)
+  }
+}
+
+/**
+ * Returns the options of a backoff as JSON that `Config` reads, with their
+ * defaults filled in.
+ */
+export const describe = (options: Input | Backoff): ConfigJson => ({ ...resolve(options) })
 
 /**
  * Returns the first `count` delays without their jitter.
@@ -303,14 +331,14 @@ export const delays: {
   (count: number): (self: Backoff) => ReadonlyArray<Duration.Duration>
   (self: Backoff, count: number): ReadonlyArray<Duration.Duration>
 } = /* @__PURE__ */ dual(2, (self: Backoff, count: number): ReadonlyArray<Duration.Duration> => {
-  const spec = self[TypeId]
-  const next = spec.jitter === "decorrelated" ? start(spec) : growth(spec)
-  return Array.from({ length: Rules.count("Backoff", "count", count, 0) }, () => Duration.millis(next(() => 1)))
+  const resolved = self[TypeId]
+  const next = resolved.jitter === "decorrelated" ? start(resolved) : growth(resolved)
+  return Array.from({ length: Rules.count(module, "count", count, 0) }, () => Duration.millis(next(() => 1)))
 })
 
 /**
- * Backoff as it stands in a configuration: the name of its constructor and the
- * options of that constructor.
+ * Backoff in JSON: the name of its constructor and the options of that
+ * constructor.
  */
 export type ConfigJson =
   | {
@@ -372,11 +400,11 @@ export const Config: Schema.Codec<Backoff, ConfigJson> = /* @__PURE__ */ (() =>
     (backoff): ConfigJson => ({ ...backoff[TypeId] })
   ))()
 
-const fromSpec = (spec: Spec): Backoff =>
+const fromResolved = (resolved: Resolved): Backoff =>
   Object.assign(
     Schedule.fromStep<unknown, Duration.Duration, never, never, never, never>(
       Effect.sync(() => {
-        const next = start(spec)
+        const next = start(resolved)
         return () =>
           Effect.withFiberSucceed((fiber): [Duration.Duration, Duration.Duration] => {
             const random = fiber.getRef(Random.Random)
@@ -385,26 +413,26 @@ const fromSpec = (spec: Spec): Backoff =>
           })
       })
     ),
-    { [TypeId]: spec }
+    { [TypeId]: resolved }
   )
 
 /**
  * Starts a backoff: returns the function that draws its next delay, in
  * milliseconds.
  */
-const start = (spec: Spec): ((draw: () => number) => number) => {
-  const { jitter } = spec
+const start = (resolved: Resolved): ((draw: () => number) => number) => {
+  const { jitter } = resolved
   if (jitter === "decorrelated") {
     // `exponential` alone takes it.
-    const { factor, initial, max } = spec as Extract<Spec, { readonly type: "exponential" }>
+    const { factor, initial, max } = resolved as Extract<Resolved, { readonly type: "exponential" }>
     let previous = initial
     return (draw) => (previous = between(initial, Math.min(max, previous * factor), draw()))
   }
-  const next = growth(spec)
+  const next = growth(resolved)
   if (jitter === "none") return next
   // The share of the delay that the jitter takes away at most, and adds at most.
   const [less, more] = jitter === "full" ? [1, 0] : jitter === "equal" ? [0.5, 0] : [jitter.ratio, jitter.ratio]
-  const max = spec.type === "constant" ? Number.MAX_VALUE : spec.max
+  const max = resolved.type === "constant" ? Number.MAX_VALUE : resolved.max
   return (draw) => {
     const delay = next()
     return between(delay * (1 - less), Math.min(max, delay * (1 + more)), draw())
@@ -415,16 +443,18 @@ const start = (spec: Spec): ((draw: () => number) => number) => {
  * Returns the function that returns the next delay without jitter, in
  * milliseconds.
  */
-const growth = (spec: Spec): (() => number) => {
-  if (spec.type === "constant") return () => spec.delay
-  let delay = spec.initial
+const growth = (resolved: Resolved): (() => number) => {
+  if (resolved.type === "constant") return () => resolved.delay
+  let delay = resolved.initial
   let before = 0
   return () => {
     const current = delay
     const grown =
-      spec.type === "exponential" ? current * spec.factor : current + (spec.type === "linear" ? spec.increment : before)
-    // What is kept is at most `max`, so no number of attempts makes it infinite or NaN.
-    delay = Math.min(spec.max, grown)
+      resolved.type === "exponential"
+        ? current * resolved.factor
+        : current + (resolved.type === "linear" ? resolved.increment : before)
+    // The delay is at most `max`, so no number of attempts makes it infinite or NaN.
+    delay = Math.min(resolved.max, grown)
     before = current
     return current
   }
@@ -434,23 +464,23 @@ const growth = (spec: Spec): (() => number) => {
 const between = (low: number, high: number, draw: number): number => Math.min(high, low + draw * (high - low))
 
 const bounds = (initial: Duration.Input, max: Duration.Input, min?: "zero") => {
-  const low = Rules.millis("Backoff", "initial", initial, min)
-  const high = Rules.millis("Backoff", "max", max)
-  if (high < low) Rules.reject("Backoff", "max", max, `at least initial (${low} ms)`)
+  const low = Rules.millis(module, "initial", initial, min)
+  const high = Rules.millis(module, "max", max)
+  if (high < low) Rules.reject(module, "max", max, `at least initial (${low} ms)`)
   return { initial: low, max: high }
 }
 
 const checkJitter = (jitter: Jitter, rule = `"none", "full", "equal" or a ratio (${onlyExponential})`): Jitter => {
   if (jitter === "none" || jitter === "full" || jitter === "equal") return jitter
   if (jitter === null || jitter._tag !== "Ratio") {
-    return Rules.reject("Backoff", "jitter", jitter, rule)
+    return Rules.reject(module, "jitter", jitter, rule)
   }
   for (const [key, value] of Object.entries<unknown>({ ...jitter })) {
     if (key !== "_tag" && key !== "ratio") {
-      Rules.reject("Backoff", `jitter.${key}`, value, "absent (the keys are _tag, ratio)")
+      Rules.reject(module, `jitter.${key}`, value, "absent (the keys are _tag, ratio)")
     }
   }
-  return { _tag: "Ratio", ratio: Rules.ratio("Backoff", "jitter.ratio", jitter.ratio) }
+  return { _tag: "Ratio", ratio: Rules.ratio(module, "jitter.ratio", jitter.ratio) }
 }
 
 const onlyExponential = `"decorrelated" grows from the delay before it, so it is for exponential only`

@@ -8,7 +8,7 @@
  *   `TimeoutExceededError` of another timeout, or Effect's `TimeoutError`,
  *   passes through like any other error of the work.
  * - At the deadline the work is interrupted and its finalizers are awaited
- *   before the caller goes on. A value that arrives after the deadline is
+ *   before the caller continues. A value that arrives after the deadline is
  *   dropped. A defect or an error that arrives after it follows the
  *   `TimeoutExceededError` in the cause.
  * - When the caller is interrupted, the work is interrupted and awaited.
@@ -53,34 +53,28 @@ import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as PolicyObserver from "./internal/PolicyObserver.ts"
 
-/**
- * Options of a timeout beside its duration.
- */
-export interface Details {
-  /** Name of what is timed, for the error: not empty. Default none. */
-  readonly operation?: string | undefined
-}
+const module = "Timeout"
 
 /**
  * Options of a timeout.
  */
-export interface Options extends Details {
-  /** How long the work may take: finite and more than zero. */
+export interface Options {
+  /** Time that the work may take: finite and more than zero. */
   readonly after: Duration.Input
+  /** Name of the work, for the error: not empty. Default: none. */
+  readonly operation?: string | undefined
 }
 
 /**
- * Parameters of a timeout as plain data.
+ * Options of a timeout, all there and checked. Durations are in milliseconds.
  */
-export interface Settings {
-  /** How long the work may take. */
-  readonly after: Duration.Duration
-  /** Name of what is timed, if it has one. */
+export interface Resolved {
+  readonly after: number
   readonly operation: string | undefined
 }
 
 /**
- * Options of a timeout where none are given.
+ * Defaults of the options.
  */
 export const defaults = { operation: undefined } as const
 
@@ -100,16 +94,23 @@ export class TimeoutExceededError extends Data.TaggedError("TimeoutExceededError
 }
 
 /**
- * Returns the parameters of a timeout, and throws an `InvalidOptionError` if
- * one of them breaks a rule.
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
  */
-export const resolve = (after: Duration.Input | Options, details?: Details): Settings => {
-  const options: Options = isOptions(after) ? { ...after, ...details } : { ...details, after }
+export const resolve = (after: Duration.Input | Options, others?: Omit<Options, "after">): Resolved => {
+  const options: Options = isOptions(after) ? { ...after, ...others } : { ...others, after }
   const operation = options.operation ?? defaults.operation
   return {
-    after: Duration.millis(Rules.millis("Timeout", "after", options.after)),
-    operation: operation === undefined ? undefined : Rules.name("Timeout", "operation", operation)
+    after: Rules.millis(module, "after", options.after),
+    operation: operation === undefined ? undefined : Rules.name(module, "operation", operation)
   }
+}
+
+/**
+ * Returns options as JSON that `Config` reads.
+ */
+export const describe = (after: Duration.Input | Options, others?: Omit<Options, "after">): ConfigJson => {
+  const { operation, ...resolved } = resolve(after, others)
+  return operation === undefined ? resolved : { ...resolved, operation }
 }
 
 /**
@@ -134,19 +135,19 @@ export const resolve = (after: Duration.Input | Options, details?: Details): Set
 export const timeout: {
   (
     after: Duration.Input | Options,
-    details?: Details
+    others?: Omit<Options, "after">
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | TimeoutExceededError, R>
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     after: Duration.Input | Options,
-    details?: Details
+    others?: Omit<Options, "after">
   ): Effect.Effect<A, E | TimeoutExceededError, R>
-} = /* @__PURE__ */ Combinator.make((after: Duration.Input | Options, details?: Details) => {
-  const settings = resolve(after, details)
+} = /* @__PURE__ */ Combinator.make((after: Duration.Input | Options, others?: Omit<Options, "after">) => {
+  const limit = limitOf(after, others)
   return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | TimeoutExceededError, R> =>
-    within(self, settings, (late) =>
+    within(self, limit, (late) =>
       Effect.failCause(
-        Cause.fromReasons<E | TimeoutExceededError>([Cause.makeFailReason(new TimeoutExceededError(settings)), ...late])
+        Cause.fromReasons<E | TimeoutExceededError>([Cause.makeFailReason(new TimeoutExceededError(limit)), ...late])
       )
     )
 })
@@ -176,25 +177,25 @@ export const orElse: {
   <A2, E2, R2>(
     after: Duration.Input | Options,
     f: (error: TimeoutExceededError) => Effect.Effect<A2, E2, R2>,
-    details?: Details
+    others?: Omit<Options, "after">
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E | E2, R | R2>
   <A, E, R, A2, E2, R2>(
     self: Effect.Effect<A, E, R>,
     after: Duration.Input | Options,
     f: (error: TimeoutExceededError) => Effect.Effect<A2, E2, R2>,
-    details?: Details
+    others?: Omit<Options, "after">
   ): Effect.Effect<A | A2, E | E2, R | R2>
 } = /* @__PURE__ */ Combinator.make(
   <A2, E2, R2>(
     after: Duration.Input | Options,
     f: (error: TimeoutExceededError) => Effect.Effect<A2, E2, R2>,
-    details?: Details
+    others?: Omit<Options, "after">
   ) => {
-    const settings = resolve(after, details)
-    if (typeof f !== "function") Rules.reject("Timeout", "orElse", f, "a function")
+    const limit = limitOf(after, others)
+    Rules.fn(module, "orElse", f)
     return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A | A2, E | E2, R | R2> =>
-      within(self, settings, (late): Effect.Effect<A2, E | E2, R2> =>
-        late.some(Cause.isDieReason) ? Effect.failCause(Cause.fromReasons(late)) : f(new TimeoutExceededError(settings))
+      within(self, limit, (late): Effect.Effect<A2, E | E2, R2> =>
+        late.some(Cause.isDieReason) ? Effect.failCause(Cause.fromReasons(late)) : f(new TimeoutExceededError(limit))
       )
   }
 )
@@ -223,23 +224,23 @@ export const orElseSucceed: {
   <A2>(
     after: Duration.Input | Options,
     f: (error: TimeoutExceededError) => A2,
-    details?: Details
+    others?: Omit<Options, "after">
   ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A | A2, E, R>
   <A, E, R, A2>(
     self: Effect.Effect<A, E, R>,
     after: Duration.Input | Options,
     f: (error: TimeoutExceededError) => A2,
-    details?: Details
+    others?: Omit<Options, "after">
   ): Effect.Effect<A | A2, E, R>
 } = /* @__PURE__ */ Combinator.make(
-  <A2>(after: Duration.Input | Options, f: (error: TimeoutExceededError) => A2, details?: Details) => {
-    if (typeof f !== "function") Rules.reject("Timeout", "orElseSucceed", f, "a function")
-    return orElse(after, (error) => Effect.succeed(f(error)), details)
+  <A2>(after: Duration.Input | Options, f: (error: TimeoutExceededError) => A2, others?: Omit<Options, "after">) => {
+    Rules.fn(module, "orElseSucceed", f)
+    return orElse(after, (error) => Effect.succeed(f(error)), others)
   }
 )
 
 /**
- * Options of a timeout as they stand in JSON.
+ * Options of a timeout in JSON.
  */
 export interface ConfigJson {
   readonly after: ConfigSchema.DurationJson
@@ -260,13 +261,23 @@ export const Config: Schema.Codec<{ readonly after: Duration.Duration; readonly 
 
 const isOptions = (input: Duration.Input | Options): input is Options => hasProperty(input, "after")
 
+interface Limit {
+  readonly after: Duration.Duration
+  readonly operation: string | undefined
+}
+
+const limitOf = (...options: Parameters<typeof resolve>): Limit => {
+  const { after, operation } = resolve(...options)
+  return { after: Duration.millis(after), operation }
+}
+
 /**
  * Runs `self` in a fiber of its own, and continues with `expired` once the
  * deadline has passed and that fiber has ended.
  */
 const within = <A, E, R, A2, E2, R2>(
   self: Effect.Effect<A, E, R>,
-  { after, operation }: Settings,
+  { after, operation }: Limit,
   expired: (late: ReadonlyArray<Cause.Reason<E>>) => Effect.Effect<A2, E2, R2>
 ): Effect.Effect<A | A2, E | E2, R | R2> =>
   // Fibers are started while registering: from then on, an interruption of the caller runs the returned effect.
@@ -343,7 +354,7 @@ const nextTurn = (scheduler: Scheduler.Scheduler, task: () => void): void => {
 }
 
 /**
- * Returns what work reports that was told to stop.
+ * Returns the errors and defects of work that was interrupted.
  */
 const lateReasons = <A, E>(exit: Exit.Exit<A, E>): ReadonlyArray<Cause.Reason<E>> =>
   exit._tag === "Success" ? [] : exit.cause.reasons.filter((reason) => !Cause.isInterruptReason(reason))

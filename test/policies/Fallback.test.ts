@@ -714,31 +714,31 @@ describe("onFallback", () => {
 
 describe("plain data", () => {
   it("shows the parameters and defaults of orElse", () => {
-    assert.deepStrictEqual(Fallback.resolve(), { if: "all", defects: false, source: "fallback" })
-    assert.deepStrictEqual(Fallback.resolve({ if: "A", source: "cache" }), {
-      if: ["A"],
-      defects: false,
-      source: "cache"
-    })
-    assert.deepStrictEqual(Fallback.resolve({ if: ["A", "B"] }).if, ["A", "B"])
-    assert.deepStrictEqual(Fallback.resolve({ if: () => true }).if, "predicate")
-    assert.deepStrictEqual(Fallback.resolve({ defects: true }), { if: "all", defects: true, source: "fallback" })
+    assert.deepStrictEqual(Fallback.resolve(), { if: undefined, defects: false, source: "fallback" })
+    assert.deepStrictEqual(Fallback.describe(), { source: "fallback" })
+    assert.deepStrictEqual(Fallback.describe({ if: "A", source: "cache" }), { if: ["A"], source: "cache" })
+    assert.deepStrictEqual(Fallback.describe({ if: ["A", "B"] }).if, ["A", "B"])
+    assert.deepStrictEqual(Fallback.describe({ if: () => true }).if, "a function")
+    assert.deepStrictEqual(Fallback.describe({ defects: true }), { defects: true, source: "fallback" })
   })
 
   it("shows the parameters and defaults of a chain", () => {
     const sources = [Fallback.source("primary", Effect.void), Fallback.source("backup", Effect.void)]
-    assert.deepStrictEqual(Fallback.resolveChain(sources), {
-      sources: ["primary", "backup"],
-      default: false,
-      if: "all",
-      defects: false
-    })
-    assert.deepStrictEqual(Fallback.resolveChain(sources, { default: () => null, if: ["A"], defects: true }, "first"), {
-      sources: ["first", "primary", "backup"],
-      default: true,
-      if: ["A"],
-      defects: true
-    })
+    assert.deepStrictEqual(Fallback.describeChain(sources), { sources: ["primary", "backup"], defects: false })
+    assert.deepStrictEqual(
+      Fallback.describeChain(
+        sources,
+        { default: () => null, onFallback: () => Effect.void, if: ["A"], defects: true },
+        "first"
+      ),
+      {
+        sources: ["first", "primary", "backup"],
+        if: ["A"],
+        defects: true,
+        onFallback: "a function",
+        default: "a function"
+      }
+    )
   })
 })
 

@@ -41,18 +41,18 @@ const turn = Effect.callback<void>((resume) => {
 
 describe("Timeout.resolve", () => {
   it("takes a duration, or options with `after`", () => {
-    assert.deepStrictEqual(Timeout.resolve("2 seconds"), { after: Duration.seconds(2), operation: undefined })
-    assert.deepStrictEqual(Timeout.resolve({ seconds: 2 }), { after: Duration.seconds(2), operation: undefined })
+    assert.deepStrictEqual(Timeout.resolve("2 seconds"), { after: 2000, operation: undefined })
+    assert.deepStrictEqual(Timeout.resolve({ seconds: 2 }), { after: 2000, operation: undefined })
     assert.deepStrictEqual(Timeout.resolve("2 seconds", { operation: "charge" }), {
-      after: Duration.seconds(2),
+      after: 2000,
       operation: "charge"
     })
     assert.deepStrictEqual(Timeout.resolve({ after: 1500, operation: "charge" }), {
-      after: Duration.millis(1500),
+      after: 1500,
       operation: "charge"
     })
     assert.deepStrictEqual(Timeout.resolve({ after: 1500, operation: undefined }, { operation: "charge" }), {
-      after: Duration.millis(1500),
+      after: 1500,
       operation: "charge"
     })
   })
@@ -143,7 +143,7 @@ describe("Timeout.Config", () => {
 
   it("gives options that `timeout` takes", () => {
     assert.deepStrictEqual(Timeout.resolve(decode({ after: "2 seconds", operation: "charge" })), {
-      after: Duration.seconds(2),
+      after: 2000,
       operation: "charge"
     })
   })

@@ -100,7 +100,7 @@ describe("make", () => {
     expectTypeOf(Policy.make({ deadline: { after: "1 second", operation: "x" } })).toEqualTypeOf<Expected>()
     const options: Timeout.Options = { after: "1 second" }
     expectTypeOf(Policy.make({ deadline: options })).toEqualTypeOf<Expected>()
-    const settings: Timeout.Settings = Timeout.resolve("1 second")
+    const settings: Timeout.Resolved = Timeout.resolve("1 second")
     expectTypeOf(Policy.make({ deadline: settings })).toEqualTypeOf<Expected>()
   })
 

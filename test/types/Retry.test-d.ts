@@ -254,6 +254,6 @@ describe("Backoff", () => {
   })
 
   it("has a spec that make takes", () => {
-    expectTypeOf<Backoff.Spec>().toExtend<Backoff.Input>()
+    expectTypeOf<Backoff.Resolved>().toExtend<Backoff.Input>()
   })
 })

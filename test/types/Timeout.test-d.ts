@@ -66,6 +66,6 @@ describe("Timeout", () => {
 
   it("Config decodes to options", () => {
     expectTypeOf<Schema.Schema.Type<typeof Timeout.Config>>().toExtend<Timeout.Options>()
-    expectTypeOf(Timeout.resolve("1 second")).toEqualTypeOf<Timeout.Settings>()
+    expectTypeOf(Timeout.resolve("1 second")).toEqualTypeOf<Timeout.Resolved>()
   })
 })

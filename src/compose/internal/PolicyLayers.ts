@@ -1,7 +1,7 @@
 /**
  * Layers of a policy: their slots with the checks, and the combinator of each.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { LazyArg } from "effect/Function"
 import { hasProperty } from "effect/Predicate"
@@ -54,11 +54,16 @@ export const fallbackLayer = (slot: FallbackSlot<never, unknown, unknown, unknow
   Rules.keys("Fallback", given, ["if", "source"])
   // The type of the policy says which errors the effect may have, and which of them are answered.
   const options = given as Fallback.Options
-  const settings = Fallback.resolve(options)
+  const described = Fallback.describe(options)
+  const parameters = {
+    if: described.if === "a function" ? "predicate" : (described.if ?? "all"),
+    defects: described.defects ?? false,
+    source: described.source
+  }
   return {
     kind: "fallback",
-    parameters: () => ({ ...settings }),
-    identity: () => [orElse, JSON.stringify(settings)],
+    parameters: () => parameters,
+    identity: () => [orElse, JSON.stringify(parameters)],
     apply: Fallback.orElse(orElse as (error: unknown) => AnyEffect, options)
   }
 }
@@ -70,11 +75,10 @@ export type TimeoutSlot<D> = D | (Timeout.Options & { readonly after: D })
 
 export const timeoutLayer = (kind: Kind, slot: Duration.Input | Timeout.Options): ResolvedLayer => {
   const { after, operation } = Timeout.resolve(slot)
-  const millis = Duration.toMillis(after)
   return {
     kind,
-    parameters: () => ({ after: millis, operation: operation ?? "none" }),
-    identity: () => [millis, operation],
+    parameters: () => ({ after, operation: operation ?? "none" }),
+    identity: () => [after, operation],
     apply: Timeout.timeout({ after, operation })
   }
 }

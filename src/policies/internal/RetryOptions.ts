@@ -183,7 +183,7 @@ const checkWhile = (given: AnyOptions["while"]): ErrorTags.Checked<unknown> | un
  */
 export interface Description {
   readonly maxAttempts: number | "Infinity"
-  readonly backoff: Backoff.Spec | "a schedule"
+  readonly backoff: Backoff.Resolved | "a schedule"
   readonly maxElapsed?: number
   readonly while?: ReadonlyArray<string> | "a function"
   readonly retryRefusals: boolean
