@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Exit, Schema, SchemaTransformation, String } from "effect"
 import * as Backoff from "../../src/policies/Backoff.ts"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as Fallback from "../../src/policies/Fallback.ts"
 import * as Health from "../../src/health/Health.ts"
 import * as ConfigSchema from "../../src/core/internal/ConfigSchema.ts"
 import * as Options from "../../src/core/Options.ts"
@@ -599,5 +600,16 @@ describe("ConfigSchema.struct", () => {
     const consecutive = { P_trip_type: "consecutive", P_trip_failures: "4" }
     assert.deepStrictEqual(read(schema, consecutive), Exit.succeed({ trip: TripPolicy.consecutive(4) }))
     assert.include(refusal(schema, { ...consecutive, P_trip_failures: "0" }), "failures must be an integer >= 1, got 0")
+  })
+})
+
+describe("Fallback.Config", () => {
+  it("gives options that `Policy.fallback` takes", () => {
+    const options = Schema.decodeUnknownSync(Fallback.Config)({ if: ["A"], source: "cache" })
+    const policy = Policy.fallback({ orElse: () => Effect.succeed(1), ...options })
+    const call = (tag: "A" | "B") => Effect.runSyncExit(policy(Effect.fail({ _tag: tag })))
+    assert.deepStrictEqual(call("A"), Exit.succeed(1))
+    assert.deepStrictEqual(call("B"), Exit.fail({ _tag: "B" as const }))
+    assert.deepStrictEqual(policy.layers[0]?.parameters, { if: ["A"], defects: false, source: "cache" })
   })
 })
