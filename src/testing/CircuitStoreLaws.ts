@@ -55,6 +55,8 @@ export interface Fleet {
   readonly settle: Effect.Effect<void>
 }
 
+const module = "CircuitStoreLaws"
+
 /**
  * Options of a fleet.
  */
@@ -70,7 +72,7 @@ export const liveFleet = (clients: ReadonlyArray<Store>, { settle }: FleetOption
   clients,
   drive: (effect) => effect,
   sleep: Effect.sleep,
-  settle: Effect.sleep(Rules.millis("CircuitStoreLaws", "settle", settle, "zero"))
+  settle: Effect.sleep(Rules.millis(module, "settle", settle, "zero"))
 })
 
 /**
@@ -86,7 +88,7 @@ export const testFleet = (clients: ReadonlyArray<Store>, { settle }: FleetOption
       return yield* Fiber.join(fiber)
     }),
   sleep: TestClock.adjust,
-  settle: TestClock.adjust(Rules.millis("CircuitStoreLaws", "settle", settle, "zero"))
+  settle: TestClock.adjust(Rules.millis(module, "settle", settle, "zero"))
 })
 
 /**
@@ -105,6 +107,40 @@ export interface Options<E = never, R = never> {
   readonly patience?: Duration.Input | undefined
   /** Seed of the random sequences. Default: one of the `Random` of the fiber. */
   readonly seed?: string | number | undefined
+}
+
+/**
+ * Values of the options that are not given.
+ */
+export const defaults = { clients: 1, runs: 2000, concurrency: 50, patience: "2 seconds" } as const
+
+/**
+ * Options, checked and with their defaults. Durations are in milliseconds.
+ */
+export interface Resolved<E = never, R = never> {
+  readonly open: Effect.Effect<Fleet, E, R | Scope.Scope>
+  readonly clients: number
+  readonly runs: number
+  readonly concurrency: number
+  readonly patience: number
+  /** Absent where none is given: each law draws its own. */
+  readonly seed: string | number | undefined
+}
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = <E = never, R = never>(options: Options<E, R>): Resolved<E, R> => {
+  const count = (option: "clients" | "runs" | "concurrency") =>
+    Rules.count(module, option, options[option] ?? defaults[option])
+  return {
+    open: Effect.isEffect(options.open) ? options.open : Rules.reject(module, "open", options.open, "an Effect"),
+    clients: count("clients"),
+    runs: count("runs"),
+    concurrency: count("concurrency"),
+    patience: Rules.millis(module, "patience", options.patience ?? defaults.patience),
+    seed: options.seed
+  }
 }
 
 const machine: CircuitState.Config = { probes: 1, needed: 1, of: 1, leaseMillis: 500, paceMillis: 50 }
@@ -322,12 +358,7 @@ const play = (
  * ```
  */
 export const laws = <E = never, R = never>(options: Options<E, R>): ReadonlyArray<Law.Law<E, R>> => {
-  const count = (option: "clients" | "runs" | "concurrency", otherwise: number) =>
-    Rules.count("CircuitStoreLaws", option, options[option] ?? otherwise)
-  const clients = count("clients", 1)
-  const runs = count("runs", 2000)
-  const concurrency = count("concurrency", 50)
-  const patience = Rules.millis("CircuitStoreLaws", "patience", options.patience ?? 2000)
+  const { clients, concurrency, open, patience, runs, seed } = resolve(options)
   const all: Array<Law.Law<E, R>> = []
 
   const law = (
@@ -337,7 +368,7 @@ export const laws = <E = never, R = never>(options: Options<E, R>): ReadonlyArra
     all.push({
       name,
       check: Effect.gen(function* () {
-        const fleet = yield* options.open
+        const fleet = yield* open
         yield* Law.same(fleet.clients.length, clients, "the number of clients")
         // Where there are fewer than three clients, one of them is several.
         const store = (i: number) => fleet.clients[i % clients] as Store // there are as many as expected
@@ -352,7 +383,7 @@ export const laws = <E = never, R = never>(options: Options<E, R>): ReadonlyArra
       const search = Arbitrary.checkEffect(
         sequence,
         (each) => play(clients, `circuit ${circuits++}`, each, { inTurn, patience }),
-        { runs, concurrency, seed: options.seed, size: 300, maxShrinks: 100 }
+        { runs, concurrency, seed, size: 300, maxShrinks: 100 }
       )
       return Effect.flatMap(drive(search), Law.passed)
     })

@@ -26,6 +26,7 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as Rules from "../core/internal/Rules.ts"
 import type * as CircuitTable from "../store/CircuitTable.ts"
 import * as Law from "./Law.ts"
 
@@ -42,9 +43,32 @@ export interface Options<E = never, R = never> {
    * law, and may return the same database each time.
    */
   readonly open: Effect.Effect<(namespace: string) => Effect.Effect<Table, E, R | Scope.Scope>, E, R | Scope.Scope>
-  /** Lets time pass on the table's clock. Default: waits. */
+  /** Lets time pass on the table's clock. Default: `Effect.sleep`. */
   readonly sleep?: ((millis: number) => Effect.Effect<void>) | undefined
 }
+
+/**
+ * Values of the options that are not given.
+ */
+export const defaults = { sleep: Effect.sleep } as const
+
+/**
+ * Options, checked and with their defaults.
+ */
+export interface Resolved<E = never, R = never> {
+  readonly open: Options<E, R>["open"]
+  readonly sleep: (millis: number) => Effect.Effect<void>
+}
+
+const module = "CircuitTableLaws"
+
+/**
+ * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
+ */
+export const resolve = <E = never, R = never>({ open, sleep = defaults.sleep }: Options<E, R>): Resolved<E, R> => ({
+  open: Effect.isEffect(open) ? open : Rules.reject(module, "open", open, "an Effect"),
+  sleep: Rules.fn(module, "sleep", sleep)
+})
 
 /**
  * Returns a draft of a row, closed where nothing else is said.
@@ -135,10 +159,10 @@ interface Tables<E, R> {
 /**
  * Returns the laws of a table.
  */
-export const laws = <E = never, R = never>({
-  open,
-  sleep = Effect.sleep
-}: Options<E, R>): ReadonlyArray<Law.Law<E | CircuitTable.TableError, R>> => {
+export const laws = <E = never, R = never>(
+  options: Options<E, R>
+): ReadonlyArray<Law.Law<E | CircuitTable.TableError, R>> => {
+  const { open, sleep } = resolve(options)
   const all: Array<Law.Law<E | CircuitTable.TableError, R>> = []
 
   const law = (

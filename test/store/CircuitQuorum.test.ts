@@ -5,43 +5,29 @@ import * as CircuitQuorum from "../../src/store/internal/CircuitQuorum.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
 import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
+import * as Cells from "../support/cells.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 const config: CircuitState.Config = { probes: 1, needed: 1, of: 1, leaseMillis: 500, paceMillis: 50 }
 const openMillis = 10_000
 
 /** One process of a fleet, with one circuit. */
-class Process implements CircuitStore.Cell {
-  readonly name = "payments"
-  readonly key: string | undefined
-  current: CircuitState.CircuitState = CircuitState.initial
-  readonly told: Array<string> = []
+class Process extends Cells.Cell {
   readonly store: CircuitStore.CircuitStore["Service"]
 
   constructor(store: CircuitStore.CircuitStore["Service"], key?: string) {
+    super("payments", key)
     this.store = store
-    this.key = key
     store.attach(this)
   }
 
-  changed(before: CircuitState.CircuitState, after: CircuitState.CircuitState) {
-    return Effect.sync(() => {
-      if (before.generation !== after.generation) this.told.push(`${before._tag} > ${after._tag}`)
-    })
+  override changed(before: CircuitState.CircuitState, after: CircuitState.CircuitState) {
+    return before.generation === after.generation ? Effect.void : super.changed(before, after)
   }
 
   apply(event: CircuitState.Event) {
     const eager = event._tag === "Trip"
-    return Effect.clockWith((clock) =>
-      Effect.suspend(() =>
-        this.store.update(
-          this,
-          clock.currentTimeMillisUnsafe(),
-          (state, at) => CircuitState.transition(state, event, at, config),
-          { eager }
-        )
-      )
-    ).pipe(Effect.tap(() => TestClock.adjust(1)))
+    return Effect.tap(Cells.apply(this.store, this, event, config, { eager }), () => TestClock.adjust(1))
   }
 
   get trip() {

@@ -5,39 +5,19 @@ import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
 import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
+import * as Cells from "../support/cells.ts"
 import * as MemoryTable from "../support/memory-table.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
 
 const config: CircuitState.Config = { probes: 1, needed: 1, of: 1, leaseMillis: 5000, paceMillis: 50 }
 
-const cellOf = (name = "payments", key?: string) => {
-  const told: Array<string> = []
-  const cell: CircuitStore.Cell = {
-    name,
-    key,
-    current: CircuitState.initial,
-    changed: (before, after) => Effect.sync(() => void told.push(`${before._tag} > ${after._tag}`))
-  }
-  return { cell, told }
-}
-
 const apply = (
   store: Store,
   cell: CircuitStore.Cell,
   event: CircuitState.Event,
   options?: CircuitStore.UpdateOptions
-) =>
-  Effect.clockWith((clock) =>
-    Effect.suspend(() =>
-      store.update(
-        cell,
-        clock.currentTimeMillisUnsafe(),
-        (state, at) => CircuitState.transition(state, event, at, config),
-        options
-      )
-    )
-  )
+) => Cells.apply(store, cell, event, config, options)
 
 const hold: CircuitState.Event = { _tag: "Hold", as: "HeldOpen", reason: "maintenance", by: "ops" }
 const trip = (generation: number, openMillis = 10_000): CircuitState.Event => ({
@@ -54,10 +34,10 @@ const open = (memory: MemoryTable.MemoryTable, options: CircuitStoreTable.Option
 /** Attaches a circuit and lets the store become idle. */
 const attach = (store: Store, name?: string, key?: string) =>
   Effect.gen(function* () {
-    const made = cellOf(name, key)
-    store.attach(made.cell)
+    const cell = new Cells.Cell(name, key)
+    store.attach(cell)
     yield* TestClock.adjust(1)
-    return made
+    return { cell, told: cell.told }
   })
 
 const entryOf = (memory: MemoryTable.MemoryTable, resourceKey = "payments") =>
@@ -150,9 +130,9 @@ describe("CircuitStoreTable", () => {
         const late = yield* Layer.build(
           CircuitStoreTable.layer(Effect.succeed(memory.table), { log: false, spread: 0, quorum })
         )
-        const made = cellOf()
-        Context.get(late, CircuitStore.CircuitStore).attach(made.cell)
-        assert.strictEqual(made.cell.current._tag, "HeldOpen")
+        const made = new Cells.Cell()
+        Context.get(late, CircuitStore.CircuitStore).attach(made)
+        assert.strictEqual(made.current._tag, "HeldOpen")
         yield* TestClock.adjust(1)
         assert.deepStrictEqual(made.told, ["Closed > HeldOpen"])
       }
@@ -597,7 +577,7 @@ describe("CircuitStoreTable", () => {
       const store = yield* open(memory)
       yield* TestClock.adjust(1)
       memory.operations.length = 0
-      for (let i = 0; i < 1000; i++) store.attach(cellOf("search", `tenant ${i}`).cell)
+      for (let i = 0; i < 1000; i++) store.attach(new Cells.Cell("search", `tenant ${i}`))
       yield* TestClock.adjust(1)
       assert.strictEqual(memory.operations.length, 5)
     })

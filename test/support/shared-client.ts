@@ -5,10 +5,11 @@
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as CircuitHistory from "../../src/testing/internal/CircuitHistory.ts"
-import * as CircuitState from "../../src/circuit/CircuitState.ts"
+import type * as CircuitState from "../../src/circuit/CircuitState.ts"
 import type * as CircuitStore from "../../src/store/CircuitStore.ts"
 import * as CircuitStoreTable from "../../src/store/CircuitStoreTable.ts"
 import * as CircuitTable from "../../src/store/CircuitTable.ts"
+import * as Cells from "./cells.ts"
 
 type Store = CircuitStore.CircuitStore["Service"]
 
@@ -21,14 +22,7 @@ export const join = (store: Store, machine: CircuitState.Config, name?: string) 
     store.attach(cell)
     yield* TestClock.adjust(10)
     const apply = (event: CircuitState.Event, options?: CircuitStore.UpdateOptions) =>
-      Effect.clockWith((clock) =>
-        store.update(
-          cell,
-          clock.currentTimeMillisUnsafe(),
-          (state, now) => CircuitState.transition(state, event, now, machine),
-          options
-        )
-      )
+      Cells.apply(store, cell, event, machine, options)
     return { store, cell, apply }
   })
 
