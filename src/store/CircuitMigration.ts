@@ -1,12 +1,12 @@
 /**
- * Migration of the tables that circuits are shared through: what SQL databases
- * have to be told, as text to be shown, and in steps to be applied.
+ * Migration of the SQL tables that circuits are shared through: its steps, as
+ * text to show and to apply.
  *
  * **Details**
  *
  * - Each step is applied once, and noted in a table of its own that is named as
  *   the first with `_migrations` after it. The statements of a step note it
- *   themselves, so that they may as well be run by hand.
+ *   themselves, so they can also be run by hand.
  * - All steps that are missing are applied in one transaction, under a lock.
  *   Any number of processes may begin at the same time.
  * - Tested with PostgreSQL and SQLite. Other databases are refused.
@@ -90,15 +90,15 @@ export type Dialect = "pg" | "sqlite"
 export interface Step {
   /** Number, from 1 on and without gaps. */
   readonly id: number
-  /** What it does, in a few words. */
+  /** Its purpose, in a few words. */
   readonly name: string
   /** SQL statements, without a semicolon. */
   readonly statements: ReadonlyArray<string>
 }
 
 /**
- * What a migration did: made the table, brought it up to date, or found that it
- * was.
+ * Outcome of a migration: it created the table, brought it up to date, or found
+ * it up to date.
  */
 export type Outcome = "created" | "updated" | "current"
 
@@ -107,7 +107,7 @@ const quote = /* @__PURE__ */ Statement.defaultEscape('"')
 /**
  * Returns all steps of a migration, oldest first.
  *
- * **Example** (Showing what will be done)
+ * **Example** (Showing the steps)
  *
  * ```ts
  * import { CircuitMigration } from "effect-resilience/store"
@@ -175,7 +175,7 @@ export const show = (steps: ReadonlyArray<Step>): string =>
  *
  * **Gotchas**
  *
- * Dies with an `InvalidOptionError` where the client is for another database.
+ * Throws an `InvalidOptionError` as a defect for a client of another database.
  */
 export const dialect: Effect.Effect<Dialect, never, SqlClient.SqlClient> = /* @__PURE__ */ Effect.map(
   SqlClient.SqlClient,
@@ -232,7 +232,7 @@ export const apply = (options: Options = {}): Effect.Effect<Outcome, TableError,
           })
         )
       }).pipe(
-        // Who waited for the lock has to see what was done meanwhile.
+        // A process that waited for the lock has to see the steps that were applied meanwhile.
         Effect.provideService(
           SqlClient.BeginTransaction,
           kind === "pg" ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN IMMEDIATE"

@@ -3,10 +3,9 @@
  *
  * **Details**
  *
- * - A circuit's state stands in a `Cell`, which its process reads without
- *   asking anybody. A store changes the cell, and brings the changes of others
- *   into it.
- * - A store applies pure steps and knows nothing of what they mean. Over a
+ * - A `Cell` holds a circuit's state. Its process reads it without asking
+ *   anybody. A store changes the cell, and applies the changes of others to it.
+ * - A store applies pure steps and does not know what they mean. Over a
  *   database it reads a row with its version, applies the step at the
  *   database's time, writes the row where the version still is the same, and
  *   begins again where it is not.
@@ -61,7 +60,7 @@ export type Step<A> = (
 ) => readonly [state: CircuitState.CircuitState, answer: A]
 
 /**
- * What a step did.
+ * Result of a step.
  */
 export interface Applied<A> {
   readonly before: CircuitState.CircuitState
@@ -74,29 +73,29 @@ export interface Applied<A> {
  */
 export interface UpdateOptions {
   /**
-   * Whether the cell takes the step at once and the store hears of it after
-   * that, so that a process is protected without waiting. Default: false.
+   * Whether the step is applied to the cell at once and to the store after that,
+   * so that a process is protected without waiting. Default: false.
    */
   readonly eager?: boolean | undefined
 }
 
 /**
- * What a store can say of itself.
+ * Status of a store.
  */
 export interface Status {
   /** Whether the store keeps circuits in step with other processes. */
   readonly shared: boolean
-  /** Whether the store answers. Circuits go on alone while it does not. */
+  /** Whether the store answers. While it does not, each process decides for itself. */
   readonly reachable: boolean
   /** When `reachable` last changed, in milliseconds since the epoch. */
   readonly since: number
-  /** Circuits with a change that the store has not heard of. */
+  /** Circuits with a change that is not in the store yet. */
   readonly pending: number
-  /** Operations on what the store shares since it was made. */
+  /** Operations on the database since the store was made. */
   readonly operations: number
   /** Operations that failed or took too long. */
   readonly errors: number
-  /** What the last of them failed with. */
+  /** Message of the last of these errors. */
   readonly lastError: string | undefined
 }
 
@@ -105,14 +104,14 @@ export interface Status {
  *
  * **Details**
  *
- * - `attach` begins to bring the changes of others into the cell, `detach` ends
- *   it. Neither waits.
+ * - `attach` begins to apply the changes of others to the cell, `detach` ends
+ *   that. Neither waits.
  * - `update` applies a step to the latest state and writes the cell before it
  *   succeeds. `now` is the caller's clock, in milliseconds; a store with a clock
  *   of its own does not use it. A step may be applied several times, so it must
  *   have no effects. `update` does not fail: a store that cannot be reached
- *   applies the step to the cell alone and brings both together later.
- * - `status` says how the store is, without asking it.
+ *   applies the step to the cell only, and reconciles both later.
+ * - `status` returns the status of the store without asking the database.
  */
 export class CircuitStore extends Context.Service<
   CircuitStore,

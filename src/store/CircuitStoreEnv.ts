@@ -1,5 +1,5 @@
 /**
- * Store that the environment says: PostgreSQL, Redis, or the local one.
+ * Store that the environment names: PostgreSQL, Redis, or the local one.
  *
  * **Details**
  *
@@ -7,10 +7,10 @@
  *   of them circuits are each process's own, which is logged.
  * - The drivers are the application's, so that an application that uses one of
  *   them installs no other.
- * - The layer is there, and closes, whatever the database does. Where it is away
- *   at the start, circuits are the process's own until it answers.
+ * - The layer is built, and closes, whatever the database does. If it is away at
+ *   the start, circuits are the process's own until it answers.
  *
- * **Example** (Sharing where the environment says so)
+ * **Example** (Sharing where the environment names a database)
  *
  * ```ts no-run
  * import { NodeRedis } from "@effect/platform-node"
@@ -63,10 +63,10 @@ export class MissingDriverError extends Data.TaggedError("MissingDriverError")<{
 
 /**
  * Options of `NodeRedis.layer` of `@effect/platform-node`: where the server is,
- * and what a process needs to be back soon after an outage.
+ * and how to reconnect soon after an outage.
  */
 export interface RedisOptions extends DriverOptions.RedisOptions {
-  /** A command that cannot be sent fails at once, and is not done later. */
+  /** A command that cannot be sent fails at once, and is not sent later. */
   readonly disableOfflineQueue: true
   /** Keeps a connection that is idle from its timeout. */
   readonly pingInterval: number
@@ -78,8 +78,8 @@ export interface RedisOptions extends DriverOptions.RedisOptions {
 }
 
 /**
- * Options of the store. The namespace, the table and the instance of the
- * environment go before those given here.
+ * Options of the store. The namespace, the table and the instance that the
+ * environment names win over those given here.
  */
 export interface Options<E1 = never, R1 = never, E2 = never, R2 = never> extends CircuitStoreTable.Options {
   /** Makes the client of PostgreSQL: `PgClient.layer` of `@effect/sql-pg`. */
@@ -184,12 +184,12 @@ export const describe = <E1 = never, R1 = never, E2 = never, R2 = never>(
 }
 
 /**
- * Provides the store that the environment says.
+ * Provides the store that the environment names.
  *
  * **Details**
  *
  * Fails with a `ConfigError` that names the variable that breaks a rule, with a
- * `MissingDriverError`, and with what the layer of PostgreSQL fails with, which
+ * `MissingDriverError`, and with the errors of the layer of PostgreSQL, which
  * connects later. A server that is away, or that refuses the password, is a
  * store that does not answer: see `CircuitStore.Status`.
  */
@@ -235,7 +235,7 @@ const connecting = <E, R>(
   pollEvery: number
 ): Layer.Layer<Redis.Redis, never, R> =>
   Layer.suspend(() => {
-    // What the store sends counts as activity of its connection, so this is shorter than the time between two polls.
+    // Commands of the store count as activity of its connection, so this is shorter than the time between two polls.
     const longest = pollEvery * 0.4
     let connected = false
     const options = DriverOptions.redisOptions(where)

@@ -4,9 +4,9 @@
  * **Details**
  *
  * - The layer works over any client that provides `Redis` of
- *   `effect/persistence`. Changes are told by PUBLISH.
- * - A healthy call asks Redis nothing. `CircuitStoreTable` says how circuits
- *   are kept in step, and what happens while Redis is away.
+ *   `effect/persistence`. Changes are announced with PUBLISH.
+ * - A healthy call does not ask Redis. `CircuitStoreTable` describes how circuits
+ *   are kept in step, also while Redis is away.
  *
  * **Example** (Sharing a breaker with the other processes of a service)
  *

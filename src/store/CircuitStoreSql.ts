@@ -4,13 +4,12 @@
  * **Details**
  *
  * - The layer works over a `SqlClient` of `effect/sql` for PostgreSQL or SQLite.
- *   With that of `@effect/sql-pg` changes are told by NOTIFY, with others they
- *   are asked for every `pollEvery`.
- * - A healthy call asks the database nothing. `CircuitStoreTable` says how
- *   circuits are kept in step, and what happens while the database is away.
- * - The table is made, or brought up to date, before the first operation. Where
- *   the process may not do that, `resilience setup` does, or who runs the SQL
- *   that it shows.
+ *   With that of `@effect/sql-pg` changes are announced with NOTIFY, with others
+ *   the store asks for them every `pollEvery`.
+ * - A healthy call does not ask the database. `CircuitStoreTable` describes how
+ *   circuits are kept in step, also while the database is away.
+ * - The first operation creates the table, or brings it up to date. Where the
+ *   process may not do that, run `resilience setup`, or the SQL that it shows.
  *
  * **Example** (Sharing a breaker with the other processes of a service)
  *
@@ -46,7 +45,7 @@ import * as StoreOptions from "./internal/StoreOptions.ts"
  * Options of the store. All have defaults.
  */
 export interface Options extends CircuitStoreTable.Options, CircuitTableSql.Options {
-  /** Whether to make the table, or bring it up to date. Default: true. */
+  /** Whether to create the table, or bring it up to date. Default: true. */
   readonly migrate?: boolean | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * Stores that share circuits through a table: what every database has in common.
+ * Stores that share circuits through a table, whatever the database.
  *
  * **Details**
  *
@@ -10,11 +10,11 @@
  *   the row where its version is still the same, else it begins again. An eager
  *   update changes the view at once and the row after that.
  * - No operation takes longer than `timeout`, and neither does an update with all
- *   of its operations. After one that failed, or took longer, the process goes on
- *   alone: steps change its views without asking,
- *   and one operation every `pollEvery` finds out whether the table is back.
- *   Then every view that was changed alone and its row come together, as
- *   `CircuitView.keepsMine` says.
+ *   of its operations. After one that failed, or took longer, the process decides
+ *   for itself: steps change its views without asking, and one operation every
+ *   `pollEvery` finds out whether the table is back. Then every view that was
+ *   changed meanwhile and its row are reconciled: a hold wins, then an open circuit
+ *   whose time is not over, then the later state.
  * - A row that cannot be read counts as closed, is reported, and healed by the
  *   next write.
  */
@@ -57,7 +57,7 @@ export const make = (
  *
  * **Details**
  *
- * It is there once the rows were read, so that no circuit of a fleet begins
+ * It is built once the rows were read, so that no circuit of a fleet begins
  * closed, or once `timeout` is over.
  */
 export const layer = <E, R>(

@@ -1,12 +1,12 @@
 /**
- * Tables of circuits: what a database has to do so that processes can share
- * their circuits.
+ * Tables of circuits: the operations that a database needs so that processes can
+ * share their circuits.
  *
  * **Details**
  *
  * - A table holds a row a circuit, each with a version, and compares versions
- *   when it writes. It knows nothing of what the rows mean.
- * - Its clock is the only one that counts for what stands in the rows.
+ *   when it writes. It does not know what the rows mean.
+ * - Its clock is the only one that counts for the times in rows.
  * - `CircuitStoreTable` makes a `CircuitStore` of a table. It bounds every
  *   operation in time, so a table need not; an operation must end soon after it
  *   is interrupted.
@@ -21,10 +21,10 @@ import * as StateNames from "../circuit/internal/StateNames.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
 
 /**
- * Error of a table that did not do what it was asked for.
+ * Error of an operation on a table.
  */
 export class TableError extends Data.TaggedError("TableError")<{
-  /** What failed, in one line and without secrets. */
+  /** The failure, in one line and without secrets. */
   readonly message: string
   readonly cause?: unknown
 }> {}
@@ -46,8 +46,8 @@ export interface Row {
 }
 
 /**
- * Row to be written. `state`, `failureCount` and `openUntil` repeat what `data`
- * says, for people who look at the table.
+ * Row to be written. `state`, `failureCount` and `openUntil` repeat a part of
+ * `data`, for people who look at the table.
  */
 export interface Draft {
   readonly resourceKey: string
@@ -60,7 +60,7 @@ export interface Draft {
 }
 
 /**
- * Rows, and what the table's clock said when they were read, in milliseconds
+ * Rows, and the time of the table's clock when they were read, in milliseconds
  * since the epoch.
  */
 export interface Read {
@@ -88,7 +88,7 @@ export interface CircuitTable {
   /**
    * Begins to listen to rows that are written, by this process too. Succeeds
    * once nothing more can be missed; the queue fails when that ends. Absent
-   * where the database cannot tell, and a store has to ask.
+   * where the database cannot announce changes, and a store has to ask.
    */
   readonly listen: Effect.Effect<Queue.Dequeue<Row, TableError>, TableError, Scope.Scope> | undefined
   /**
@@ -136,7 +136,7 @@ const unescape = (text: string): string =>
   text.replace(/%([0-9a-f]{4})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
 
 /**
- * What stands in the `data` of a row.
+ * Content of the `data` of a row.
  */
 export interface Entry {
   readonly state: CircuitState.CircuitState
@@ -148,7 +148,7 @@ const Entry = /* @__PURE__ */ (() =>
   Schema.fromJsonString(Schema.Struct({ state: CircuitState.CircuitState, operation: Schema.String })))()
 
 /**
- * Returns what stands in a row, or `undefined` where it is malformed.
+ * Returns the content of a row's `data`, or `undefined` where it is malformed.
  */
 export const decode: (data: string) => Entry | undefined = /* @__PURE__ */ (() => {
   const option = Schema.decodeUnknownOption(Entry)
@@ -174,8 +174,8 @@ export const draft = (resourceKey: string, entry: Entry, updatedBy: string): Dra
  *
  * **Details**
  *
- * This is for who looks after a table and has no circuits. `by` stands in the
- * row as who wrote it.
+ * It is for programs that look after a table and have no circuits. `by` is written
+ * into the row as its writer.
  */
 export const update = <A>(
   table: CircuitTable,

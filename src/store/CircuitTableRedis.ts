@@ -12,14 +12,14 @@
  *   reads are done in parts. The clock is that of the Redis server.
  * - A write publishes its row on the channel `{prefix:namespace}:changes`.
  * - A row that is gone (after a restart without persistence, or evicted) is
- *   absent. Versions come from the clock, so they go on growing.
+ *   absent. Versions come from the clock, so they keep growing.
  *
  * **Gotchas**
  *
  * - Channels know no database numbers: two databases of one server need
  *   different prefixes or namespaces.
- * - A client of Node reconnects its feed silently. What was written meanwhile
- *   is heard of where the store asks for changes.
+ * - A client of Node reconnects its feed silently. The store finds rows that were
+ *   written meanwhile when it asks for changes.
  * - A command that reached the server cannot be taken back. It may be done
  *   after its caller gave up, but only over the version that it expects. A
  *   client of Node keeps commands that it cannot send yet for 5 seconds: with
@@ -176,12 +176,12 @@ const partsOf = <A>(all: ReadonlyArray<A>): Parts<ReadonlyArray<A>> => [
   ...Array.from({ length: Math.ceil(all.length / batch) - 1 }, (_, i) => all.slice((i + 1) * batch, (i + 2) * batch))
 ]
 
-// What the scripts return of a row is text, numbers too.
+// The scripts return text, also for the numbers of a row.
 type Found = readonly [resourceKey: string, version: string, data: string, updatedBy: string, updatedAt: string]
 
 type Reply = readonly [now: string, rows: ReadonlyArray<Found>]
 
-/** Returns what was read in parts. What was written after the first has to be asked for again. */
+/** Joins the parts of a read. Rows that were written after the first part have to be asked for again. */
 const toRead = (parts: ReadonlyArray<Reply>) => ({
   now: Math.min(...parts.map(([now]) => Number(now))),
   rows: parts.flatMap(([, found]) => found.map(toRow))
@@ -222,8 +222,8 @@ const reason = (cause: unknown): string => {
     .slice(0, 300)
 }
 
-// `integer` is 0 for what is no version, so that a row that somebody spoilt is
-// one that can be written over. `%d` and `tostring` of Lua spoil numbers of
+// `integer` is 0 for an invalid version, so that a row that somebody spoilt can
+// be written over. `%d` and `tostring` of Lua spoil numbers of
 // this size.
 const prelude = `
 local function integer(text)
@@ -278,8 +278,8 @@ return { text(now), read(ARGV[2], first), rest }
 `
   }).withReturnType<readonly [...Reply, rest: ReadonlyArray<string>]>())()
 
-// Who may not publish still writes: the others hear of it where they ask. cjson
-// rounds numbers of this size, so the message is put together here.
+// A client that may not publish still writes: the others find the row when they
+// ask. cjson rounds numbers of this size, so the message is put together here.
 const writeScript = /* @__PURE__ */ (() =>
   Redis.script(
     (

@@ -7,11 +7,11 @@
  *   two.
  * - `clock_timestamp()` of PostgreSQL is the clock, and the system's clock with
  *   SQLite.
- * - With the `PgClient` of `@effect/sql-pg` a table tells of what is written,
+ * - With the `PgClient` of `@effect/sql-pg` a table announces what is written,
  *   through `LISTEN`. Each listener keeps one connection of the pool. With other
  *   clients a store has to ask.
- * - An operation within a transaction of its caller is no part of it, so that a
- *   transaction that is undone takes no circuit with it.
+ * - An operation within a transaction of its caller is not a part of it, so that a
+ *   transaction that is rolled back does not undo a circuit's change.
  * - Tested with PostgreSQL and SQLite. Other databases are refused.
  *
  * **Gotchas**
@@ -19,7 +19,7 @@
  * - A pooler that gives each transaction another connection lets nobody listen.
  *   The store finds changes by asking then.
  * - SQLite has one writer at a time: an operation within a transaction of its
- *   caller waits for the end of that, or until the store gives it up.
+ *   caller waits for the end of that, or until the store abandons it.
  * - Processes that share circuits have to write the table's name alike, with or
  *   without its schema.
  * - A `PgClient` that has a listener does not close while the server is frozen,
@@ -102,8 +102,8 @@ export const Config: Schema.Codec<Options, ConfigJson> = /* @__PURE__ */ (() => 
 export const describe = (options?: Options): ConfigJson => resolve(options)
 
 /**
- * Creates a table of circuits. It has to be there: `CircuitMigration.apply`
- * makes it.
+ * Creates a `CircuitTable` over a table that is there: `CircuitMigration.apply`
+ * creates it.
  *
  * **Details**
  *
@@ -137,7 +137,7 @@ export const make = (options: Options = {}): Effect.Effect<CircuitTable, never, 
           Effect.map(statements.write(bounded(draft), expected), ([row]) =>
             row === undefined ? undefined : Number(row.version)
           ).pipe(
-            // With stricter isolation PostgreSQL refuses what came second.
+            // With stricter isolation PostgreSQL refuses the second of two writes.
             Effect.catchIf(
               ({ reason }) => reason._tag === "SerializationError",
               () => Effect.succeed(undefined)
@@ -168,11 +168,11 @@ interface Statements {
     draft: Draft,
     expected: number
   ) => Effect.Effect<ReadonlyArray<{ readonly version: number | string }>, SqlError.SqlError>
-  /** Marks the rows of a JSON array of keys as used, and removes what is idle. */
+  /** Marks the rows of a JSON array of keys as used, and removes idle rows. */
   readonly sweep: (used: string, idleMillis: number, limit: number) => Effect.Effect<number, SqlError.SqlError>
 }
 
-// There is always a row, for the time: without a circuit's where there is none.
+// There is always a row, for the time. It has no circuit where there is none.
 const toRead = (found: ReadonlyArray<Found>): Read => ({
   now: Number(found[0]?.now),
   rows: found.flatMap((row): ReadonlyArray<Row> =>
@@ -190,7 +190,7 @@ const toRead = (found: ReadonlyArray<Found>): Read => ({
   )
 })
 
-/** Keeps numbers within what columns hold: they are for people, and no reason not to write. */
+/** Keeps numbers within the ranges of columns: they are for people, and must not prevent a write. */
 const bounded = (draft: Draft): Draft => ({
   ...draft,
   failureCount: Math.max(0, Math.min(2 ** 31 - 1, Math.trunc(draft.failureCount) || 0)),
@@ -315,7 +315,7 @@ const sqlite = (sql: SqlClient.SqlClient, name: string, namespace: string): Stat
   }
 }
 
-// What is used of a PgClient. The package is none that this one needs.
+// The part of a PgClient that is used. This package does not depend on that one.
 interface Listening {
   readonly config: { readonly maxConnections?: number | undefined }
   readonly listen: (

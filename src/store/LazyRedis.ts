@@ -6,7 +6,7 @@
  * - `NodeRedis.layer` connects while it is built, so an application cannot start
  *   while Redis is away. This layer builds it when the first operation needs it,
  *   as `PgClient.layer` does.
- * - Operations that come meanwhile wait for the same attempt. Where it fails they
+ * - Operations that arrive meanwhile wait for the same attempt. If it fails they
  *   fail with it, and the next operation makes another. An attempt ends when the
  *   client gives up.
  * - The client closes with the layer, which waits for that no longer than a
@@ -14,8 +14,7 @@
  *
  * **Gotchas**
  *
- * A password or an option that is wrong shows in the operations, and no more when
- * the layer is built.
+ * A wrong password or option fails the operations, and not the build of the layer.
  *
  * **Example** (Starting without Redis)
  *

@@ -1,5 +1,5 @@
 /**
- * What authors of stores need: the contract of a database, and the store over
+ * Modules for authors of stores: the contract of a database, and the store over
  * any table.
  */
 export * as CircuitMigration from "./CircuitMigration.ts"

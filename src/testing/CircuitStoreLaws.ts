@@ -51,7 +51,7 @@ export interface Fleet {
   readonly drive: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** Lets time pass on the store's clock and on those of its clients. */
   readonly sleep: (millis: number) => Effect.Effect<void>
-  /** Ends when every client has heard of every change that was made so far. */
+  /** Ends when every client has every change that was made so far. */
   readonly settle: Effect.Effect<void>
 }
 
@@ -61,7 +61,7 @@ const module = "CircuitStoreLaws"
  * Options of a fleet.
  */
 export interface FleetOptions {
-  /** How long it takes until every client has heard of a change. */
+  /** How long it takes until every client has a change. */
   readonly settle: Duration.Input
 }
 
@@ -103,7 +103,7 @@ export interface Options<E = never, R = never> {
   readonly runs?: number | undefined
   /** Sequences that are under way at one time, each on a circuit of its own. Default: 50. */
   readonly concurrency?: number | undefined
-  /** How long clients may take to hear of the last change of a sequence. Default: 2 seconds. */
+  /** How long it may take until all clients have the last change of a sequence. Default: 2 seconds. */
   readonly patience?: Duration.Input | undefined
   /** Seed of the random sequences. Default: one of the `Random` of the fiber. */
   readonly seed?: string | number | undefined
@@ -166,7 +166,7 @@ const attached = (store: Store, name?: string, key?: string): CircuitHistory.Cel
   return cell
 }
 
-/** States of every kind, with and without what is optional. */
+/** States of every kind, with and without the optional fields. */
 const states: ReadonlyArray<State> = [
   { _tag: "Closed", generation: 1, since: 1_700_000_000_000.5, openings: 3, openMillis: 1234.567 },
   { _tag: "Closed", generation: 1, since: 4, openings: 3, openMillis: 5, votes: [{ by: "a: \u2603", at: 3.5 }] },

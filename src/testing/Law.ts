@@ -24,11 +24,11 @@ import type * as Scope from "effect/Scope"
  * Error of an implementation that broke a law.
  */
 export class LawError extends Data.TaggedError("LawError")<{
-  /** What was looked at, what was expected and what was found, and the history where there is one. */
+  /** The subject, the expected and the found value, and the history where there is one. */
   readonly message: string
   readonly expected: unknown
   readonly found: unknown
-  /** What was done, as a table. Shrunk where the law draws what is done. */
+  /** The operations, as a table. Shrunk where the law draws them. */
   readonly history?: string | undefined
 }> {}
 

@@ -1,5 +1,5 @@
 /**
- * What tests hold circuit stores and tables to.
+ * Laws that tests hold circuit stores and tables to.
  */
 export * as CircuitStoreLaws from "./CircuitStoreLaws.ts"
 export * as CircuitTableLaws from "./CircuitTableLaws.ts"

@@ -157,35 +157,35 @@ describe("knowsMore", () => {
   })
 })
 
-describe("hear", () => {
-  const hears = (theirs: CircuitTable.Row, known: Partial<CircuitReplica.Replica> = {}, moves?: number) =>
-    CircuitReplica.hear(replicaOf(open(3, 1), known), theirs, moves)
+describe("receive", () => {
+  const receives = (theirs: CircuitTable.Row, known: Partial<CircuitReplica.Replica> = {}, moves?: number) =>
+    CircuitReplica.receive(replicaOf(open(3, 1), known), theirs, moves)
 
   it("adopts what is newer, and nothing that is not", () => {
-    assert.strictEqual(hears(row(11, closed(4))), "adopt")
-    assert.strictEqual(hears(row(10, closed(4))), "nothing")
-    assert.strictEqual(hears(row(9, closed(4))), "nothing")
+    assert.strictEqual(receives(row(11, closed(4))), "adopt")
+    assert.strictEqual(receives(row(10, closed(4))), "nothing")
+    assert.strictEqual(receives(row(9, closed(4))), "nothing")
   })
 
   it("adopts what is older where the table was set back since it was asked, and no answer that came late", () => {
-    assert.strictEqual(hears(row(9, closed(4)), { moves: 7 }, 7), "adopt")
-    assert.strictEqual(hears(row(9, closed(4)), { moves: 8 }, 7), "nothing")
-    assert.strictEqual(hears(row(10, closed(4)), { moves: 7 }, 7), "nothing")
+    assert.strictEqual(receives(row(9, closed(4)), { moves: 7 }, 7), "adopt")
+    assert.strictEqual(receives(row(9, closed(4)), { moves: 8 }, 7), "nothing")
+    assert.strictEqual(receives(row(10, closed(4)), { moves: 7 }, 7), "nothing")
   })
 
   it("reconciles what was changed alone, and what is behind the view", () => {
-    assert.strictEqual(hears(row(11, closed(4)), { dirty: true }), "reconcile")
+    assert.strictEqual(receives(row(11, closed(4)), { dirty: true }), "reconcile")
     const replica = replicaOf(open(3, 1))
-    assert.strictEqual(CircuitReplica.hear(replica, row(11, closed(2))), "reconcile")
+    assert.strictEqual(CircuitReplica.receive(replica, row(11, closed(2))), "reconcile")
     assert.isTrue(replica.dirty)
   })
 
   it("keeps the newest for later while an operation will write the view", () => {
     const replica = replicaOf(open(3, 1), { busy: true })
     for (const version of [11, 13, 12]) {
-      assert.strictEqual(CircuitReplica.hear(replica, row(version, closed(4))), "nothing")
+      assert.strictEqual(CircuitReplica.receive(replica, row(version, closed(4))), "nothing")
     }
-    assert.strictEqual(replica.heard?.version, 13)
+    assert.strictEqual(replica.received?.version, 13)
   })
 })
 
@@ -249,6 +249,6 @@ describe("draft", () => {
     const { moves } = replica
     CircuitReplica.draft(replica, closed(3), { by: "me", session: "s", offset: 0 })
     CircuitReplica.written(replica, 11)
-    assert.strictEqual(CircuitReplica.hear(replica, row(10, open(4, 1)), moves), "nothing")
+    assert.strictEqual(CircuitReplica.receive(replica, row(10, open(4, 1)), moves), "nothing")
   })
 })

@@ -1,6 +1,6 @@
 /**
  * Quorums: circuits that open for a fleet only where several of its processes
- * say so.
+ * vote for it.
  *
  * **Details**
  *
@@ -33,7 +33,7 @@ export interface Options {
 
 /**
  * Returns the step that votes to open a closed circuit, and opens it where the
- * quorum is reached. `open` is what the voter came to.
+ * quorum is reached. `open` is the state of the voter.
  */
 export const vote =
   ({ votes, voter, windowMillis }: Options, open: CircuitState.Open): CircuitStore.Step<void> =>
@@ -61,14 +61,14 @@ export const withdraw =
     return [{ ...state, votes: state.votes.filter(({ by }) => by !== voter) }, undefined]
   }
 
-// What the fleet knows of a circuit whose cell may be this process's own for a while.
+// State of a circuit for the fleet, while its cell may be this process's own.
 class Ballot implements CircuitStore.Cell {
   readonly cell: CircuitStore.Cell
   private fleet: CircuitState.CircuitState
-  /** What is added to a generation of the fleet to make one of the cell. */
+  /** Added to a generation of the fleet to get one of the cell. */
   generations = 0
-  /** Whether the cell is what this process came to alone. */
-  alone = false
+  /** Whether the cell holds a state of this process only. */
+  isLocal = false
 
   constructor(cell: CircuitStore.Cell) {
     this.cell = cell
@@ -82,8 +82,8 @@ class Ballot implements CircuitStore.Cell {
   set current(state: CircuitState.CircuitState) {
     const { fleet } = this
     this.fleet = state
-    // The clock was learnt anew: nobody is told of that, and calls go by it at once.
-    if (!this.alone && state.generation === fleet.generation && state.since !== fleet.since) this.adopt()
+    // The clock was learnt anew: nobody is told of that, and calls use it at once.
+    if (!this.isLocal && state.generation === fleet.generation && state.since !== fleet.since) this.adopt()
   }
 
   get name(): string {
@@ -106,12 +106,12 @@ class Ballot implements CircuitStore.Cell {
   /** Makes the fleet's state that of the cell. */
   adopt(): void {
     const { cell, current } = this
-    if (this.alone) {
-      // What this process came to alone is over, and so are its generations.
+    if (this.isLocal) {
+      // The local state is over, and so are its generations.
       const isOpen = cell.current._tag === "Open" && current._tag === "Open"
       const next = cell.current.generation + (isOpen ? 0 : 1)
       this.generations = Math.max(this.generations, next - current.generation)
-      this.alone = false
+      this.isLocal = false
     }
     cell.current = CircuitView.shift(current, 0, this.generations)
   }
@@ -152,8 +152,8 @@ export const make = (
     )
   }
 
-  /** Tells the fleet of what this process came to alone. */
-  const tell = (ballot: Ballot, now: number, step: CircuitStore.Step<void>): Effect.Effect<void> =>
+  /** Applies a step of this process to the fleet's state, without waiting for it. */
+  const push = (ballot: Ballot, now: number, step: CircuitStore.Step<void>): Effect.Effect<void> =>
     Effect.asVoid(
       Effect.forkDetach(
         // A vote that makes the quorum changes the fleet's state.
@@ -172,12 +172,12 @@ export const make = (
       const [after, answer] = step(before, now)
       if (after === before) return Exit.succeed({ before, after, answer })
       if (isOperators(after)) return share(ballot, now, step)
-      ballot.alone = true
+      ballot.isLocal = true
       cell.current = after
       const applied = { before, after, answer }
-      if (after._tag === "Open") return Effect.as(tell(ballot, now, vote(options, after)), applied)
+      if (after._tag === "Open") return Effect.as(push(ballot, now, vote(options, after)), applied)
       return after._tag === "Closed"
-        ? Effect.as(tell(ballot, now, withdraw(options.voter)), applied)
+        ? Effect.as(push(ballot, now, withdraw(options.voter)), applied)
         : Exit.succeed(applied)
     }
   }

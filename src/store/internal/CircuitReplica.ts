@@ -1,12 +1,12 @@
 /**
- * What a process knows of one circuit and of its row: decides, without asking
- * anybody, what a row means to the view that calls read.
+ * Replica of a circuit in one process, with the state of its row. It decides,
+ * without asking anybody, what a row means for the view that calls read.
  *
  * **Details**
  *
- * - A replica is in step with its row until the view is changed alone. Then it is
- *   `dirty`, and the view and the row have to come together.
- * - `offset` is what is added to the process's clock to get the table's.
+ * - A replica is in step with its row until the view is changed locally. Then it is
+ *   `dirty`, and the view and the row have to be reconciled.
+ * - `offset` is added to the process's clock to get the table's.
  * - Generations of a view never fall. Those of its row may, so there is an offset
  *   for them too.
  */
@@ -18,22 +18,19 @@ import * as CircuitView from "./CircuitView.ts"
 /** Longest resource key that is shared. */
 const maxResourceKey = 750
 
-/**
- * What a process knows of one circuit and of its row.
- */
 export interface Replica {
   readonly cell: CircuitStore.Cell
   readonly resourceKey: string
   /** Version of the row that the view was last in step with, 0 where there was none. */
   version: number
-  /** What is added to a generation of the row to make one of the view. */
+  /** Added to a generation of the row to get one of the view. */
   generations: number
-  /** Whether the view was changed alone. */
+  /** Whether the view was changed locally. */
   dirty: boolean
   /** Whether an operation is under way that will write the view. */
   busy: boolean
-  /** Newest row that was heard of meanwhile. */
-  heard: CircuitTable.Row | undefined
+  /** Newest row that arrived meanwhile. */
+  received: CircuitTable.Row | undefined
   /** Name of the last write, and of those before it, until it is known whether one was done. */
   writing: string | undefined
   /** How often the version moved or was about to. */
@@ -50,7 +47,7 @@ export const make = (cell: CircuitStore.Cell): Replica => ({
   generations: 0,
   dirty: false,
   busy: false,
-  heard: undefined,
+  received: undefined,
   writing: undefined,
   moves: 0
 })
@@ -62,7 +59,7 @@ export const make = (cell: CircuitStore.Cell): Replica => ({
 export const isShared = ({ resourceKey }: Replica): boolean => resourceKey.length <= maxResourceKey
 
 /**
- * Applies a step to the view alone.
+ * Applies a step to the view only.
  */
 export const step = <A>(replica: Replica, now: number, step: CircuitStore.Step<A>): CircuitStore.Applied<A> => {
   const before = replica.cell.current
@@ -81,9 +78,7 @@ export const shift = ({ cell }: Replica, millis: number): void => {
   cell.current = CircuitView.shift(cell.current, millis, 0)
 }
 
-/**
- * What a row did to a view.
- */
+/** Effect of a row on a view. */
 export interface Adopted {
   readonly before: CircuitState.CircuitState
   readonly after: CircuitState.CircuitState
@@ -98,9 +93,9 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
   const { cell } = replica
   const before = cell.current
   const entry = CircuitTable.decode(row.data)
-  // What the process came to alone is over, and so are its generations. Nothing was admitted by one that is open.
+  // The local state is over, and so are its generations. An open one admitted nothing.
   const isOver = replica.dirty && before._tag !== "Open"
-  // Who looks at changes tells two states apart by their generations.
+  // Readers of changes tell two states apart by their generations.
   const isOther = entry !== undefined && entry.state._tag !== before._tag
   const floor = isOver || isOther ? before.generation + 1 : before.generation
   if (entry !== undefined && entry.state.generation + replica.generations < floor) {
@@ -108,7 +103,7 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
   }
   const shown: CircuitState.CircuitState =
     entry === undefined
-      ? // It cannot be read, so it counts as closed, and not as what was before.
+      ? // It cannot be read, so it counts as closed, and not as the state before it.
         { ...CircuitState.initial, generation: before.generation + 1, since: row.updatedAt - offset }
       : CircuitView.shift(entry.state, -offset, replica.generations)
   written(replica, row.version)
@@ -131,13 +126,12 @@ export const knowsMore = ({ cell: { current }, generations, version }: Replica, 
 }
 
 /**
- * Returns what is to be done with a row that was heard of: nothing, adopt it, or
- * bring the view and it together. `moves` are those that there were when the row
- * was asked for.
+ * Returns what to do with a row that arrived: nothing, adopt it, or reconcile the
+ * view and it. `moves` is the number of moves when the row was asked for.
  */
-export const hear = (replica: Replica, row: CircuitTable.Row, moves?: number): "nothing" | "adopt" | "reconcile" => {
+export const receive = (replica: Replica, row: CircuitTable.Row, moves?: number): "nothing" | "adopt" | "reconcile" => {
   if (replica.busy) {
-    if (replica.heard === undefined || replica.heard.version < row.version) replica.heard = row
+    if (replica.received === undefined || replica.received.version < row.version) replica.received = row
     return "nothing"
   }
   // A table that was set back, and no answer that came late.
@@ -148,14 +142,14 @@ export const hear = (replica: Replica, row: CircuitTable.Row, moves?: number): "
 }
 
 /**
- * Returns whether a view that was changed alone goes over its row. `now` is the
+ * Returns whether a view that was changed locally wins over its row. `now` is the
  * process's time.
  */
 export const prevails = (replica: Replica, row: CircuitTable.Row | undefined, now: number, offset: number): boolean => {
   if (row === undefined || row.version === replica.version) return true
   const mine = replica.cell.current
   const entry = CircuitTable.decode(row.data)
-  // What the last write made, whose reply was lost, is the view as it was.
+  // The row of the last write, whose reply was lost, is the view as it was.
   if (entry === undefined || entry.operation === replica.writing) return true
   if (!CircuitView.keepsMine(mine, CircuitView.shift(entry.state, -offset, 0), now)) return false
   replica.generations = Math.min(replica.generations, mine.generation - entry.state.generation - 1)
@@ -163,8 +157,8 @@ export const prevails = (replica: Replica, row: CircuitTable.Row | undefined, no
 }
 
 /**
- * Returns what to write so that a state is the row's, and notes that it is being
- * written. `by` is the process, and `session` is the replica's alone.
+ * Returns the row to write for a state, and notes that it is being written. `by`
+ * is the process, and `session` is this replica's own.
  */
 export const draft = (
   replica: Replica,

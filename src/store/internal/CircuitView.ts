@@ -7,8 +7,8 @@
  * - A row's times are those of the table's clock. A view has them on the clock
  *   of the process, so that a wrong clock neither shortens nor lengthens a
  *   refusal.
- * - A process that cannot reach the table changes its view alone. `keepsMine`
- *   says which of both holds once the table is back.
+ * - A process that cannot reach the table changes its view only. `keepsMine`
+ *   decides which of both holds once the table is back.
  */
 import * as CircuitState from "../../circuit/CircuitState.ts"
 
@@ -22,7 +22,7 @@ export const shift = <S extends CircuitState.CircuitState>(state: S, millis: num
 }
 
 const times = (state: CircuitState.CircuitState, millis: number): Partial<CircuitState.CircuitState> => {
-  // 0 is no time: the circuit was never anything but closed.
+  // 0 is not a time: the circuit was always closed.
   const since = state.since === 0 ? 0 : state.since + millis
   switch (state._tag) {
     case "Closed":
@@ -55,8 +55,8 @@ export const isSame = (a: CircuitState.CircuitState, b: CircuitState.CircuitStat
   JSON.stringify(a) === JSON.stringify(b)
 
 /**
- * Returns whether the state that a process came to alone holds against the one
- * that others wrote meanwhile.
+ * Returns whether the local state of a process wins over the one that others wrote
+ * meanwhile.
  *
  * **Details**
  *

@@ -1,10 +1,10 @@
 /**
- * What a clock elsewhere is ahead of the one here, learnt from its answers. All
+ * Offset of a clock elsewhere from the one here, learnt from its answers. All
  * times are milliseconds.
  */
 
 /**
- * What was learnt from asking: the clock elsewhere said `answer`, in whole
+ * One answer: the clock elsewhere said `answer`, in whole
  * milliseconds, between `sent` and `received` on the clock here.
  */
 export interface Sample {

@@ -12,7 +12,7 @@
  * | `RESILIENCE_DATABASE_NAME` | name of the database, its number for Redis, beside a host |
  * | `RESILIENCE_DATABASE_USER` | user, where the URL has none |
  * | `RESILIENCE_DATABASE_PASSWORD` | password, where the URL has none |
- * | `RESILIENCE_DATABASE_TLS` | `disable`, `prefer` (PostgreSQL only), `require` or `no-verify`, over what the URL says |
+ * | `RESILIENCE_DATABASE_TLS` | `disable`, `prefer` (PostgreSQL only), `require` or `no-verify`, wins over the URL |
  * | `RESILIENCE_DATABASE_TLS_CA` | certificates to trust, as PEM |
  * | `DATABASE_URL` | as `RESILIENCE_DATABASE_URL`, where neither that nor a host is there |
  * | `RESILIENCE_NAMESPACE` | namespace of the circuits |
@@ -44,7 +44,7 @@ import * as Schema from "effect/Schema"
 export type Tls = "disable" | "prefer" | "require" | "no-verify"
 
 /**
- * What servers have in common.
+ * Server of either database.
  */
 export interface Server {
   readonly host: string
@@ -111,7 +111,7 @@ export interface StoreConfig {
 export class InvalidVariableError extends Data.TaggedError("InvalidVariableError")<{
   /** Name of the variable. */
   readonly variable: string
-  /** What is wrong with it. */
+  /** The rule that it breaks. */
   readonly rule: string
 }> {
   override get message(): string {
@@ -149,8 +149,9 @@ const invalid = (variable: string, rule: string): Parsed<never> =>
   Result.fail(new InvalidVariableError({ variable, rule }))
 
 /**
- * Returns what the variables say, or the first that breaks a rule. `url` stands
- * in place of all variables that say where, with the name that errors give it.
+ * Returns the configuration that the variables hold, or the first that breaks a
+ * rule. `url` replaces all variables that say where, with the name that errors
+ * give it.
  */
 export const fromVariables = (
   given: Variables,

@@ -3,7 +3,7 @@
  * does. All times are milliseconds.
  */
 
-/** Of what is between two polls. */
+/** Shortest and longest wait, as a part of the time between two polls. */
 const [shortest, longest] = [0.75, 1.25]
 
 /**

@@ -1,6 +1,5 @@
 /**
- * What a store knows of whether its table answers: since when, and how many
- * operations failed.
+ * Whether a table answers: since when, and how many operations failed.
  */
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -23,7 +22,7 @@ export class Reachability {
     this.since = now
   }
 
-  /** Whether the last that is known of the table is that it does not answer. */
+  /** Whether the table did not answer the last time that it was asked. */
   get isAway(): boolean {
     return this.away
   }
@@ -65,7 +64,7 @@ export class Reachability {
     return millis
   }
 
-  /** What the status of a store says of it. */
+  /** Its part of the status of a store. */
   get status(): Pick<CircuitStore.Status, "reachable" | "since" | "operations" | "errors" | "lastError"> {
     const { away, errors, lastError, operations, since } = this
     return { reachable: !away, since, operations, errors, lastError }

@@ -71,7 +71,7 @@ export class Replicas {
     return replica
   }
 
-  /** Begins to keep a circuit in step. `row` is what is known of it. */
+  /** Begins to keep a circuit in step. `row` is its row where it is known. */
   attach(replica: Replica, row: CircuitTable.Row | undefined): void {
     const some = this.attached.get(replica.resourceKey)
     if (some === undefined) this.attached.set(replica.resourceKey, new Set([replica]))
@@ -113,7 +113,7 @@ export class Replicas {
     return Effect.map(Clock.currentTimeMillis, (now) => this.locally(replica, now, step))
   }
 
-  /** Makes a row the view of a replica. Returns what is left to do. */
+  /** Makes a row the view of a replica. Returns the effect that reports it. */
   adopt(replica: Replica, row: CircuitTable.Row): Effect.Effect<void> {
     const { after, before, isReadable } = CircuitReplica.adopt(replica, row, this.link.offset)
     this.toPush.delete(replica)
@@ -133,9 +133,9 @@ export class Replicas {
     return Effect.as(this.adopt(replica, row), true)
   }
 
-  /** Applies a row to the view, if it is newer. `moves` are those that there were when the row was asked for. */
+  /** Applies a row to the view, if it is newer. `moves` is the number of moves when the row was asked for. */
   applyRow(replica: Replica, row: CircuitTable.Row, moves?: number): Effect.Effect<void> {
-    switch (CircuitReplica.hear(replica, row, moves)) {
+    switch (CircuitReplica.receive(replica, row, moves)) {
       case "nothing":
         return Effect.void
       case "adopt":
@@ -157,9 +157,9 @@ export class Replicas {
         }),
         () => {
           replica.busy = false
-          const { heard } = replica
-          replica.heard = undefined
-          return heard === undefined ? Effect.void : this.applyRow(replica, heard)
+          const { received } = replica
+          replica.received = undefined
+          return received === undefined ? Effect.void : this.applyRow(replica, received)
         }
       )
     )

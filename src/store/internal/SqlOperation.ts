@@ -14,7 +14,7 @@ import { TableError } from "../CircuitTable.ts"
 
 /**
  * Runs an operation on the client that is there, outside of any transaction of
- * its caller, and makes a `TableError` of what it fails with. It ends at once
+ * its caller, and makes a `TableError` of its error. It ends at once
  * when it is interrupted.
  */
 export const run = <A>(
@@ -78,7 +78,7 @@ const messageOf = (error: SqlError.SqlError, table: string): string => {
   }
 }
 
-/** Returns one line of what a driver said, without passwords. */
+/** Returns the message of a driver in one line, without passwords. */
 const detailOf = (cause: unknown, error: SqlError.SqlError): string => {
   // An address with several meanings has an error for each, and no message.
   const inner: unknown = hasProperty(cause, "errors") && Array.isArray(cause.errors) ? cause.errors[0] : cause

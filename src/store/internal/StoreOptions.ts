@@ -14,7 +14,7 @@ export interface Options {
   readonly instance?: string | undefined
   /** How long an operation on the table may take. Default: 1 second. */
   readonly timeout?: Duration.Input | undefined
-  /** How often to ask the table for what may have been missed, and whether it is back. Default: 5 seconds. */
+  /** How often to ask the table for changes that were missed, and whether it is back. Default: 5 seconds. */
   readonly pollEvery?: Duration.Input | undefined
   /** How long a closed circuit that nobody uses keeps its row. Default: 7 days. */
   readonly keepFor?: Duration.Input | undefined

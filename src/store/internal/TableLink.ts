@@ -27,8 +27,8 @@ export const fromNow = (clock: Clock.Clock): Left => {
 }
 
 /**
- * What the owner of a link does when its table is lost or back, and when its
- * clock turns out to be another.
+ * Called when the table is lost or back, and when its clock turns out to be
+ * another.
  */
 export interface Hooks {
   readonly onLost: () => void
@@ -39,7 +39,7 @@ export interface Hooks {
 
 export class TableLink {
   readonly reachability: Reachability.Reachability
-  /** What is added to the process's clock to get the table's. */
+  /** Added to the process's clock to get the table's. */
   offset = 0
   private readonly timeout: number
   private readonly log: StoreLog
@@ -57,7 +57,7 @@ export class TableLink {
     return this.reachability.isAway
   }
 
-  /** Continues alone where the table fails to do what it is asked for, and notes it. */
+  /** Notes that the table is away where an operation fails, and runs `otherwise`. */
   orAway<A, B>(
     operation: Effect.Effect<A, CircuitTable.TableError>,
     otherwise: Effect.Effect<B>

@@ -33,7 +33,7 @@ export class Updates {
     this.spread = spread
   }
 
-  /** Brings the view and its row together, where the view was changed alone or has no row. */
+  /** Reconciles the view and its row, where the view was changed locally or has no row. */
   push(replica: Replica, left?: Left): Effect.Effect<void, CircuitTable.TableError> {
     const { link, replicas } = this
     const read = () => this.read(replica, left)
@@ -109,7 +109,7 @@ export class Updates {
         const was = link.offset
         // The view and its version move together, else an interruption between the two would lose the step.
         const done = () => {
-          // An eager step came first: `push` brings both together.
+          // An eager step came first: `push` reconciles both.
           if (replica.dirty) replica.version = version
           // The clock may have been learnt anew meanwhile.
           else cell.current = CircuitView.shift(after, was - link.offset, 0)

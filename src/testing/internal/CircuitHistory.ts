@@ -1,6 +1,6 @@
 /**
- * Histories of a shared circuit: what its clients did and saw, and whether that
- * is what one circuit would have done.
+ * Histories of a shared circuit: the operations and views of its clients, and
+ * whether one circuit could have produced them.
  *
  * **Details**
  *
@@ -21,7 +21,7 @@ import * as Law from "../Law.ts"
 type State = CircuitState.CircuitState
 
 /**
- * Cell that remembers what its store did to it.
+ * Cell that records the writes and reports of its store.
  */
 export class Cell implements CircuitStore.Cell {
   readonly name: string
@@ -66,23 +66,23 @@ export interface Operation {
   readonly began: number
   /** When it ended, absent while it has not, and where it was interrupted. */
   ended?: number
-  /** What the step was applied to, and what came of it. */
+  /** Each application of the step. */
   readonly steps: Array<{
     readonly now: number
     readonly before: State
     readonly after: State
     readonly answer: CircuitState.Decision
   }>
-  /** What it died with, where it did. */
+  /** Its defect, where it had one. */
   died?: string
-  /** What the store reported. */
+  /** Report of the store. */
   applied?: CircuitStore.Applied<CircuitState.Decision>
   /** State of the client's cell when the update ended. */
   view?: State
 }
 
 /**
- * What the clients of one circuit did and saw.
+ * Operations and cells of the clients of one circuit.
  */
 export interface History {
   readonly config: CircuitState.Config
@@ -128,7 +128,7 @@ export const apply = (
   })
 
 /**
- * Returns what is wrong with a history, if anything is. `late` says that views
+ * Returns the first error of a history, if there is one. `late` says that views
  * have still to come to the end, and nothing else.
  */
 export const verify = (history: History): { readonly error: Law.LawError; readonly late: boolean } | undefined => {
