@@ -77,11 +77,11 @@ export type { Breaker as CircuitBreaker, Sharing } from "./internal/Breaker.ts"
 export { Config, defaults, resolve } from "./internal/BreakerOptions.ts"
 export type {
   ConfigJson,
+  Description,
   HalfOpenOptions,
   KeysOptions,
   Options,
-  Resolved,
-  Settings
+  Resolved
 } from "./internal/BreakerOptions.ts"
 export type { Circuit, LastFailure } from "./internal/Circuit.ts"
 export type { Change, Listener } from "./internal/CircuitChange.ts"
@@ -117,18 +117,17 @@ export const makeShared = (
   options?: BreakerOptions.Options
 ): Effect.Effect<CircuitBreaker, never, CircuitStore.CircuitStore | Scope.Scope> => {
   const checked = Rules.name(module, "name", name)
-  const settings = BreakerOptions.resolve(options)
-  return openShared(checked, settings)
+  return openShared(checked, BreakerOptions.resolve(options))
 }
 
 /**
- * Creates a breaker that is this process's own and stands in no registry.
+ * Creates a breaker that is this process's own and is not registered.
  */
 export const makeUnsafe = (name: string, options?: BreakerOptions.Options): CircuitBreaker =>
   new Breaker.Breaker(Rules.name(module, "name", name), BreakerOptions.resolve(options), Clock.Clock.defaultValue())
 
-const openShared = (name: string, settings: BreakerOptions.Settings) =>
-  CircuitStore.CircuitStore.use((store) => CircuitBreakers.register(name, settings, SharedCircuit.sharing(store)))
+const openShared = (name: string, options: BreakerOptions.Resolved) =>
+  CircuitStore.CircuitStore.use((store) => CircuitBreakers.register(name, options, SharedCircuit.sharing(store)))
 
 /**
  * Class of a breaker that services get from a layer.
@@ -147,8 +146,8 @@ export interface ServiceClass<Self, Name extends string> extends Context.Service
   readonly layerShared: Layer.Layer<Self, never, CircuitStore.CircuitStore>
   /** Name of the breaker. */
   readonly breaker: Name
-  /** The options, resolved and checked. */
-  readonly settings: BreakerOptions.Settings
+  /** Options of the breaker, all there and checked. */
+  readonly options: BreakerOptions.Resolved
 }
 
 /**
@@ -176,13 +175,13 @@ export const Service =
   <Self>() =>
   <const Name extends string>(name: Name, options?: BreakerOptions.Options): ServiceClass<Self, Name> => {
     const checked = Rules.name(module, "name", name)
-    const settings = BreakerOptions.resolve(options)
+    const resolved = BreakerOptions.resolve(options)
     const service = Context.Service<Self, CircuitBreaker>()(`effect-resilience/CircuitBreaker/${name}`)
     return Object.assign(service, {
       breaker: name,
-      settings,
-      layer: Layer.provide(Layer.effect(service, CircuitBreakers.register(checked, settings)), CircuitBreakers.layer),
-      layerShared: Layer.provide(Layer.effect(service, openShared(checked, settings)), CircuitBreakers.layer)
+      options: resolved,
+      layer: Layer.provide(Layer.effect(service, CircuitBreakers.register(checked, resolved)), CircuitBreakers.layer),
+      layerShared: Layer.provide(Layer.effect(service, openShared(checked, resolved)), CircuitBreakers.layer)
     })
   }
 
@@ -537,29 +536,44 @@ const operate = <I>(
 }
 
 /**
- * Returns the name and the options of a breaker as plain data, with all
+ * Description of a breaker, or of a protected call.
+ */
+export interface BreakerDescription extends BreakerOptions.Description {
+  readonly name: string
+  readonly key?: string
+}
+
+/**
+ * Returns options, or the name and the options of a breaker, as JSON with all
  * defaults. Durations are in milliseconds.
  *
  * **Details**
  *
- * Of a class that `Service` did not make only its key is known. `options` are
- * those of a protected call.
+ * Options are described as `Config` reads them back. Of a class that `Service`
+ * did not make only its key is known. `options` are those of a protected call,
+ * which replace those of the breaker.
  */
-export const describe = (source: Source<unknown>, options?: AnyProtectOptions): Rules.Json => {
-  const { key, orElse: _, ...outcomes } = options ?? {}
+export const describe: {
+  (options?: BreakerOptions.Options): BreakerOptions.Description
+  (source: Source<unknown>, options?: AnyProtectOptions): BreakerDescription
+} = (of?: BreakerOptions.Options | Source<unknown>, options?: AnyProtectOptions): never =>
+  // The overloads say what comes of which argument.
+  (isSource(of) ? describeSource(of, options) : BreakerOptions.describe(of)) as never
+
+const describeSource = (source: Source<unknown>, options: AnyProtectOptions = {}): BreakerDescription => {
+  const { classify, failureIf, ignore, key, retryAfter } = options
+  const outcomes = { classify, failureIf, ignore, retryAfter }
+  const known = source instanceof Breaker.Breaker || isServiceClass(source) ? source.options : undefined
+  const replaced = classifies(outcomes) ? outcomes : undefined
   return {
-    ...(source instanceof Breaker.Breaker
-      ? { name: source.name, ...BreakerOptions.describe(source.settings.options) }
-      : isServiceClass(source)
-        ? { name: source.breaker, ...BreakerOptions.describe(source.settings.options) }
-        : { name: source.key }),
-    ...(key === undefined ? undefined : { key }),
-    ...(classifies(outcomes) ? BreakerOptions.describe({ outcomes }) : undefined)
+    name: source instanceof Breaker.Breaker ? source.name : isServiceClass(source) ? source.breaker : source.key,
+    ...BreakerOptions.describeResolved({ ...known, ...replaced }),
+    ...(key === undefined ? undefined : { key })
   }
 }
 
 const isServiceClass = (source: Context.Key<unknown, CircuitBreaker>): source is ServiceClass<unknown, string> =>
-  hasProperty(source, "settings") && hasProperty(source, "breaker")
+  hasProperty(source, "options") && hasProperty(source, "breaker")
 
 const classifies = ({ classify, failureIf, ignore, retryAfter }: Outcome.Options): boolean =>
   classify !== undefined || failureIf !== undefined || ignore !== undefined || retryAfter !== undefined

@@ -125,21 +125,21 @@ export const make: Effect.Effect<CircuitBreakers["Service"]> = /* @__PURE__ */ (
  *
  * Where there is a registry in the context, the breaker is the one of that name,
  * if there is one, and it stays until the last scope that registered it closes.
- * Other settings or another store under the same name die with a
+ * Other options or another store under the same name are a defect, a
  * `BreakerConflictError`.
  */
 export const register = (
   name: string,
-  settings: BreakerOptions.Settings,
+  options: BreakerOptions.Resolved,
   sharing?: Breaker.Sharing
 ): Effect.Effect<Breaker.Breaker, never, Scope.Scope> =>
   Effect.withFiber((fiber) => {
     const registry = Context.getOrUndefined(fiber.context, CircuitBreakers)
-    const create = () => new Breaker.Breaker(name, settings, fiber.getRef(Clock.Clock), sharing)
+    const create = () => new Breaker.Breaker(name, options, fiber.getRef(Clock.Clock), sharing)
     return registry === undefined
       ? Effect.acquireRelease(Effect.sync(create), (breaker) => Effect.sync(() => breaker.close()))
       : Effect.acquireRelease(
-          Effect.suspend(() => enter(registry, name, settings, sharing, create)),
+          Effect.suspend(() => enter(registry, name, options, sharing, create)),
           (breaker) => Effect.sync(() => leave(registry, breaker))
         )
   })
@@ -147,7 +147,7 @@ export const register = (
 const enter = (
   { entries, listeners, watchers }: CircuitBreakers["Service"],
   name: string,
-  settings: BreakerOptions.Settings,
+  options: BreakerOptions.Resolved,
   sharing: Breaker.Sharing | undefined,
   create: () => Breaker.Breaker
 ): Effect.Effect<Breaker.Breaker> => {
@@ -161,7 +161,7 @@ const enter = (
     return Effect.succeed(breaker)
   }
   const { breaker, users } = entry
-  const differences = BreakerOptions.differences(breaker.settings, settings)
+  const differences = BreakerOptions.differences(breaker.options, options)
   if (breaker.sharing?.store !== sharing?.store) differences.push("store: another one")
   if (differences.length > 0) return Effect.die(new BreakerConflictError({ breaker: name, differences }))
   entries.set(name, { ...entry, users: users + 1 })

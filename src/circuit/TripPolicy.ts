@@ -16,7 +16,7 @@
  *
  * **Gotchas**
  *
- * A copy of a policy's data is no policy. Store what `toJson` returns, and read
+ * A copy of a policy's data is no policy. Store what `describe` returns, and read
  * it with `fromJson`.
  *
  * **Example** (Opening at the third failure among ten calls, or when most calls are slow)
@@ -138,14 +138,14 @@ export interface Methods<P, W> {
   record(policy: P, window: W, outcome: Outcome, elapsed: number, now: number): Trip | undefined
   /** Returns what the window has counted. */
   read(policy: P, window: W, now: number): ReadonlyArray<Count>
-  /** Writes the policy as JSON. */
-  toJson(policy: P): ConfigJson
+  /** Returns the policy as JSON. */
+  describe(policy: P): ConfigJson
 }
 
 type Outcome = "Success" | "Failure" | "Ignored"
 
 /**
- * Values that options have where they are not given.
+ * Options where none are given.
  */
 export const defaults = {
   failures: 5,
@@ -183,7 +183,7 @@ const consecutiveMethods: Methods<Consecutive, Window.Streak> = {
     return hits >= failures ? { reason: plural(hits, "consecutive failure"), failures: hits } : undefined
   },
   read: ({ _tag }, { hits }) => [{ policy: _tag, hits, calls: hits }],
-  toJson: ({ failures }) => ({ type: "consecutive", failures })
+  describe: ({ failures }) => ({ type: "consecutive", failures })
 }
 
 const maxCalls = 1_000_000
@@ -228,7 +228,7 @@ const failuresMethods: Methods<Failures, Window.LastCalls> = {
       : undefined
   },
   read: ({ _tag }, { calls, hits }) => [{ policy: _tag, hits, calls }],
-  toJson: ({ count, minimumCalls, of }) => ({ type: "failures", count, of, minimumCalls })
+  describe: ({ count, minimumCalls, of }) => ({ type: "failures", count, of, minimumCalls })
 }
 
 /**
@@ -289,7 +289,7 @@ const rateMethods: Methods<Rate, Window.LastTime> = {
   window: lastTime,
   record: (policy, last, outcome, _, now) => recordShare(policy, last, outcome === "Failure", outcome, now, "failed"),
   read: readShare,
-  toJson: ({ minimumCalls, ratio, withinMillis }) => ({ type: "rate", ratio, within: withinMillis, minimumCalls })
+  describe: ({ minimumCalls, ratio, withinMillis }) => ({ type: "rate", ratio, within: withinMillis, minimumCalls })
 }
 
 /**
@@ -313,7 +313,7 @@ const slowCallsMethods: Methods<SlowCalls, Window.LastTime> = {
   record: (policy, last, outcome, elapsed, now) =>
     recordShare(policy, last, elapsed >= policy.afterMillis, outcome, now, "slow"),
   read: readShare,
-  toJson: ({ afterMillis, minimumCalls, ratio, withinMillis }) => ({
+  describe: ({ afterMillis, minimumCalls, ratio, withinMillis }) => ({
     type: "slowCalls",
     after: afterMillis,
     ratio,
@@ -347,7 +347,7 @@ const anyMethods: Methods<Any, ReadonlyArray<Window.Window>> = {
   },
   // There is a window for each policy.
   read: ({ policies }, windows, now) => policies.flatMap((each, i) => read(each, windows[i] as Window.Window, now)),
-  toJson: ({ policies }) => ({ type: "any", policies: policies.map(toJson) })
+  describe: ({ policies }) => ({ type: "any", policies: policies.map(describe) })
 }
 
 /**
@@ -403,8 +403,8 @@ export const read = (policy: TripPolicy, counted: Window.Window, now: number): R
   policy[TypeId].read(policy, counted, now)
 
 /**
- * Policy as it stands in JSON: the name of its constructor and the options of
- * that constructor.
+ * Policy in JSON: the name of its constructor and the options of that
+ * constructor.
  */
 export type ConfigJson =
   | { readonly type: "consecutive"; readonly failures?: number }
@@ -470,9 +470,9 @@ export const fromJson = (json: Rules.Json): TripPolicy => {
 }
 
 /**
- * Writes a policy as the JSON that `fromJson` reads.
+ * Returns a policy as the JSON that `Config` and `fromJson` read.
  */
-export const toJson = (policy: TripPolicy): ConfigJson => policy[TypeId].toJson(policy)
+export const describe = (policy: TripPolicy): ConfigJson => policy[TypeId].describe(policy)
 
 /**
  * Schema of a trip policy in JSON, as `fromJson` reads it, or in the environment
@@ -493,5 +493,5 @@ export const Config: Schema.Codec<TripPolicy, ConfigJson> = /* @__PURE__ */ (() 
     },
     isTripPolicy,
     fromJson,
-    toJson
+    describe
   ))()

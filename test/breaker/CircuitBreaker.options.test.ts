@@ -273,11 +273,10 @@ describe("good options", () => {
       openFor: 30_000,
       maxOpenFor: 3_600_000,
       halfOpen: { probes: 1, successes: 1, leaseFor: 30_000, pace: 1_000 },
-      outcomes: {},
       dryRun: false,
       log: true,
       keys: { max: 10_000, idleFor: 3_600_000 }
-    }
+    } as const
     for (const options of [undefined, {}, undefinedOptions, { halfOpen: {}, keys: {} }]) {
       assert.deepStrictEqual(described(options), { name: "api", ...expected })
     }
@@ -297,17 +296,16 @@ describe("good options", () => {
   })
 
   it("more successes than probes at a time is no contradiction: probes go on one after the other", () => {
-    assert.deepStrictEqual(CircuitBreaker.resolve({ halfOpen: { probes: 2, successes: 5 } }).machine, {
+    assert.deepStrictEqual(CircuitBreaker.resolve({ halfOpen: { probes: 2, successes: 5 } }).halfOpen, {
       probes: 2,
-      needed: 5,
-      of: 5,
-      leaseMillis: 30_000,
-      paceMillis: 1_000
+      successes: 5,
+      leaseFor: 30_000,
+      pace: 1_000
     })
   })
 
   it("an open time above an hour raises the bound with it", () => {
-    assert.strictEqual(CircuitBreaker.resolve({ openFor: "2 hours" }).options.maxOpenFor, 7_200_000)
+    assert.strictEqual(CircuitBreaker.resolve({ openFor: "2 hours" }).maxOpenFor, 7_200_000)
   })
 })
 
@@ -325,41 +323,41 @@ describe("describe", () => {
       openFor: { type: "exponential", initial: 1_000, max: 60_000, factor: 2, jitter: "none" },
       maxOpenFor: 3_600_000,
       halfOpen: { probes: 1, successes: 1, leaseFor: 30_000, pace: 1_000 },
-      outcomes: { failureIf: "a function", ignore: ["NotFound"] },
+      failureIf: "a function",
+      ignore: ["NotFound"],
       dryRun: false,
       log: true,
       keys: { max: 10_000, idleFor: 3_600_000 }
-    }
+    } as const
     assert.deepStrictEqual(CircuitBreaker.describe(CircuitBreaker.makeUnsafe("api", options)), described)
     assert.deepStrictEqual(CircuitBreaker.describe(CircuitBreaker.Service()("api", options)), described)
     assert.deepStrictEqual(JSON.parse(JSON.stringify(described)), described)
   })
 
   it("says what options cannot be shown", () => {
-    const { openFor, outcomes } = CircuitBreaker.describe(
+    const { classify, openFor } = CircuitBreaker.describe(
       CircuitBreaker.makeUnsafe("api", { openFor: Schedule.spaced(1), classify: Outcome.classify })
     )
-    assert.deepStrictEqual([openFor, outcomes], ["a schedule", { classify: "a function" }])
+    assert.deepStrictEqual([openFor, classify], ["a schedule", "a function"])
     const hinted = CircuitBreaker.makeUnsafe("api", { retryAfter: () => "5 seconds" })
-    const expected = { retryAfter: "a function" }
-    assert.deepStrictEqual(CircuitBreaker.describe(hinted)["outcomes"], expected)
+    assert.deepStrictEqual(CircuitBreaker.describe(hinted).retryAfter, "a function")
     const called = CircuitBreaker.describe(CircuitBreaker.makeUnsafe("api"), { retryAfter: () => "5 seconds" })
-    assert.deepStrictEqual(called["outcomes"], expected)
+    assert.deepStrictEqual(called.retryAfter, "a function")
   })
 
   it("knows only the key of a class that somebody else made", () => {
-    for (const properties of [{}, { settings: 1 }, { breaker: "api" }]) {
+    for (const properties of [{}, { options: 1 }, { breaker: "api" }]) {
       const other = Object.assign(Context.Service<"Api", CircuitBreaker.CircuitBreaker>("Api"), properties)
       assert.deepStrictEqual(CircuitBreaker.describe(other), { name: "Api" })
     }
   })
 
   it("returns the options of a call with those of its breaker", () => {
-    const { key, outcomes } = CircuitBreaker.describe(CircuitBreaker.makeUnsafe("api", { ignore: "A" }), {
+    const { failureIf, ignore, key } = CircuitBreaker.describe(CircuitBreaker.makeUnsafe("api", { ignore: "A" }), {
       key: "tenant",
       failureIf: "B"
     })
-    assert.deepStrictEqual([key, outcomes], ["tenant", { failureIf: "B" }])
+    assert.deepStrictEqual([key, failureIf, ignore], ["tenant", "B", undefined])
   })
 })
 
@@ -400,7 +398,8 @@ describe("Config", () => {
       openFor: { type: "exponential", initial: 1_000, max: 60_000, factor: 2, jitter: "full" },
       maxOpenFor: 600_000,
       halfOpen: { probes: 2, successes: { count: 2, of: 4 }, leaseFor: 5_000, pace: 250 },
-      outcomes: { failureIf: ["Unavailable"], ignore: "NotFound" },
+      failureIf: ["Unavailable"],
+      ignore: "NotFound",
       dryRun: true,
       log: false,
       keys: { max: 100, idleFor: 300_000 }

@@ -145,8 +145,8 @@ describe("the same name", () => {
       {},
       `halfOpen: {"probes":2,"successes":1,"leaseFor":30000,"pace":1000} | {"probes":1,"successes":1,"leaseFor":30000,"pace":1000}`
     ],
-    [{ ignore: "A" }, { ignore: "B" }, `outcomes: {"ignore":"A"} | {"ignore":"B"}`],
-    [{ ignore: predicate }, {}, `outcomes: {"ignore":"a function"} | {}`],
+    [{ ignore: "A" }, { ignore: "B" }, `ignore: "A" | "B"`],
+    [{ ignore: predicate }, {}, `ignore: "a function" | none`],
     [{ ignore: predicate }, { ignore: () => true }, "ignore: another function"],
     [{ failureIf: predicate }, { failureIf: () => true }, "failureIf: another function"],
     [
@@ -156,7 +156,7 @@ describe("the same name", () => {
     ],
     [{ classify: Outcome.classify }, { classify: () => Outcome.success }, "classify: another function"],
     [{ retryAfter: Outcome.hint }, { retryAfter: () => 5 }, "retryAfter: another function"],
-    [{ retryAfter: Outcome.hint }, {}, `outcomes: {"retryAfter":"a function"} | {}`],
+    [{ retryAfter: Outcome.hint }, {}, `retryAfter: "a function" | none`],
     [{ dryRun: true }, {}, "dryRun: true | false"],
     [{ log: false }, {}, "log: false | true"],
     [{ keys: { max: 5 } }, {}, `keys: {"max":5,"idleFor":3600000} | {"max":10000,"idleFor":3600000}`],

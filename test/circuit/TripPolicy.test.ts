@@ -607,7 +607,7 @@ describe("JSON", () => {
   it("reads what it writes", () => {
     for (const policy of policies()) {
       const json = Schema.encodeSync(TripPolicy.Config)(policy)
-      assert.deepStrictEqual(json, TripPolicy.toJson(policy))
+      assert.deepStrictEqual(json, TripPolicy.describe(policy))
       const text: unknown = JSON.parse(JSON.stringify(json))
       assert.deepStrictEqual(text, json)
       assert.deepStrictEqual(Schema.decodeUnknownSync(TripPolicy.Config)(text), policy)
@@ -615,7 +615,7 @@ describe("JSON", () => {
   })
 
   it("writes the options of the constructors, durations as milliseconds", () => {
-    assert.deepStrictEqual(policies().map(TripPolicy.toJson), [
+    assert.deepStrictEqual(policies().map(TripPolicy.describe), [
       { type: "consecutive", failures: 3 },
       { type: "failures", count: 3, of: 10, minimumCalls: 5 },
       { type: "rate", ratio: 0.3, within: 10_000, minimumCalls: 7 },

@@ -58,7 +58,7 @@ describe("describe", () => {
       "keys.max=10000",
       "keys.idleFor=3600000",
       "key=eu",
-      "outcomes.ignore=NotFound"
+      "ignore=NotFound"
     ]) {
       assert.include(text, part)
     }

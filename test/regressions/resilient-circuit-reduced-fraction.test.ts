@@ -28,7 +28,7 @@ describe("resilient-circuit: a reduced fraction", () => {
   it("the numbers are kept as they are given", () => {
     const policy = TripPolicy.failures({ count: 5, of: 10 })
     assert.deepStrictEqual([policy.count, policy.of], [5, 10])
-    assert.deepStrictEqual(TripPolicy.fromJson(TripPolicy.toJson(policy)), policy)
+    assert.deepStrictEqual(TripPolicy.fromJson(TripPolicy.describe(policy)), policy)
   })
 
   it.effect("so are those of half-open: 2 of 4 closes with the second success, and not with the first", () =>

@@ -20,7 +20,7 @@ describe("a configuration", () => {
     expectTypeOf<typeof Retry.Config.Encoded>().toEqualTypeOf<Retry.ConfigJson>()
     expectTypeOf<typeof Timeout.Config.Encoded>().toEqualTypeOf<Timeout.ConfigJson>()
     expectTypeOf<typeof TripPolicy.Config.Encoded>().toEqualTypeOf<TripPolicy.ConfigJson>()
-    expectTypeOf(TripPolicy.toJson).returns.toEqualTypeOf<TripPolicy.ConfigJson>()
+    expectTypeOf(TripPolicy.describe).returns.toEqualTypeOf<TripPolicy.ConfigJson>()
     TripPolicy.fromJson({ type: "any", policies: [] } satisfies TripPolicy.ConfigJson)
   })
 

@@ -7,7 +7,7 @@ import * as CircuitState from "../../circuit/CircuitState.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
 import * as Outcome from "../../core/Outcome.ts"
 import type * as CircuitStore from "../../store/CircuitStore.ts"
-import type * as BreakerOptions from "./BreakerOptions.ts"
+import * as BreakerOptions from "./BreakerOptions.ts"
 import * as Circuit from "./Circuit.ts"
 import type * as CircuitChange from "./CircuitChange.ts"
 import * as CircuitStatus from "./CircuitStatus.ts"
@@ -27,8 +27,12 @@ export interface Sharing {
 export class Breaker implements Circuit.Common {
   /** Name of the breaker. */
   readonly name: string
-  /** The options, resolved and checked. */
-  readonly settings: BreakerOptions.Settings
+  readonly options: BreakerOptions.Resolved
+  /** Numbers that the state machine works by. */
+  readonly machine: CircuitState.Config
+  readonly classify: Outcome.Classify
+  /** Returns how long the n-th opening lasts, in milliseconds, counted from 1. */
+  readonly openMillis: (opening: number) => number | Effect.Effect<number>
   /** How the circuits are shared, absent where they are this process's own. */
   readonly sharing: Sharing | undefined
   /** The breaker's own circuit. Where it is held, its keys are too. */
@@ -51,14 +55,17 @@ export class Breaker implements Circuit.Common {
   private sweptAt = 0
   private sweptUses = 0
 
-  constructor(name: string, settings: BreakerOptions.Settings, clock: Clock.Clock, sharing?: Sharing) {
-    const { keys, trip } = settings.options
+  constructor(name: string, options: BreakerOptions.Resolved, clock: Clock.Clock, sharing?: Sharing) {
+    const { keys, trip } = options
     this.name = name
-    this.settings = settings
+    this.options = options
+    this.machine = BreakerOptions.machine(options)
+    this.classify = Outcome.classifier(options)
+    this.openMillis = BreakerOptions.openMillis(options)
     this.sharing = sharing
     this.clock = clock
     this.timed = TripPolicy.isTimed(trip)
-    this.plain = trip._tag === "Consecutive" && settings.classify === Outcome.classify
+    this.plain = trip._tag === "Consecutive" && this.classify === Outcome.classify
     this.slowMillis = TripPolicy.slowAfterMillis(trip)
     this.sweepAt = keys.max
     this.main = this.make(undefined)
@@ -113,7 +120,7 @@ export class Breaker implements Circuit.Common {
     )
   }
 
-  /** Stops to keep the circuits in step. */
+  /** Stops keeping the circuits in step. */
   close(): void {
     for (const circuit of this.circuits()) circuit.close()
   }
@@ -121,7 +128,7 @@ export class Breaker implements Circuit.Common {
   // Forgets keys that were idle for long, then the least recently used ones
   // until a tenth of the places is free.
   private sweep(keyed: Map<string, Circuit.Circuit>, now: number): void {
-    const { idleFor, max } = this.settings.options.keys
+    const { idleFor, max } = this.options.keys
     const full = keyed.size >= this.sweepAt
     const due = Math.abs(now - this.sweptAt) >= idleFor
     if (!full && !due) return
@@ -162,7 +169,7 @@ const isDisposable = ({ current, inFlight }: Circuit.Circuit, idleFor: number, n
 }
 
 const statusAt = ({ main }: Breaker, circuit: Circuit.Circuit, now: number): CircuitStatus.Status =>
-  // A hold on the breaker is one on its keys.
+  // A hold on the breaker also holds its keys.
   CircuitStatus.make(circuit, CircuitState.isHeld(main.current) ? main.current : circuit.current, now)
 
 /**

@@ -1,6 +1,5 @@
 /**
- * Options of a breaker: what they mean, their defaults, their checks, and how
- * they stand in JSON.
+ * Options of a breaker: their defaults, their checks, and their form in JSON.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -80,7 +79,7 @@ export interface KeysOptions {
 }
 
 /**
- * Values that options have where they are not given.
+ * Options where none are given.
  */
 export const defaults = {
   openFor: "30 seconds",
@@ -94,7 +93,7 @@ export const defaults = {
 /**
  * Options of a breaker, all there and checked. Durations are in milliseconds.
  */
-export interface Resolved {
+export interface Resolved extends Required<Outcome.Options> {
   readonly trip: TripPolicy.TripPolicy
   readonly openFor: number | Schedule.Schedule<unknown>
   readonly maxOpenFor: number
@@ -104,21 +103,9 @@ export interface Resolved {
     readonly leaseFor: number
     readonly pace: number
   }
-  readonly outcomes: Outcome.Options
   readonly dryRun: boolean
   readonly log: boolean
   readonly keys: { readonly max: number; readonly idleFor: number }
-}
-
-/**
- * What a breaker works by.
- */
-export interface Settings {
-  readonly options: Resolved
-  readonly machine: CircuitState.Config
-  readonly classify: Outcome.Classify
-  /** Returns how long the n-th opening lasts, in milliseconds, counted from 1. */
-  readonly openMillis: (opening: number) => number | Effect.Effect<number>
 }
 
 const module = "CircuitBreaker"
@@ -126,11 +113,10 @@ const module = "CircuitBreaker"
 /**
  * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
  */
-export const resolve = (options: Options = {}): Settings => {
+export const resolve = (options: Options = {}): Resolved => {
   const { classify, failureIf, ignore, retryAfter } = options
   const trip = options.trip === undefined ? TripPolicy.consecutive() : TripPolicy.check(options.trip)
-  const machine = resolveHalfOpen(options.halfOpen)
-  const { leaseMillis: leaseFor, needed: count, of, paceMillis: pace, probes } = machine
+  const halfOpen = resolveHalfOpen(options.halfOpen)
   const openFor = options.openFor ?? defaults.openFor
   const opens = Schedule.isSchedule(openFor) ? openFor : Rules.millis(module, "openFor", openFor)
   const shortest = typeof opens === "number" ? opens : 0
@@ -139,57 +125,73 @@ export const resolve = (options: Options = {}): Settings => {
       ? Math.max(shortest, Duration.toMillis(defaults.maxOpenFor))
       : Rules.millis(module, "maxOpenFor", options.maxOpenFor)
   if (shortest > maxOpenFor) Rules.reject(module, "openFor", openFor, `at most maxOpenFor (${maxOpenFor} ms)`)
-  return {
-    options: {
-      trip,
-      openFor: opens,
-      maxOpenFor,
-      halfOpen: { probes, successes: count === of ? count : { count, of }, leaseFor, pace },
-      outcomes: classify === undefined ? { failureIf, ignore, retryAfter } : { classify },
-      dryRun: Rules.boolean(module, "dryRun", options.dryRun ?? defaults.dryRun),
-      log: Rules.boolean(module, "log", options.log ?? defaults.log),
-      keys: {
-        max: Rules.count(module, "keys.max", options.keys?.max ?? defaults.keys.max),
-        idleFor: Rules.millis(module, "keys.idleFor", options.keys?.idleFor ?? defaults.keys.idleFor)
-      }
-    },
-    machine,
-    classify: Outcome.classifier(options),
-    openMillis: typeof opens === "number" ? () => opens : delays(opens)
+  const resolved = {
+    trip,
+    openFor: opens,
+    maxOpenFor,
+    halfOpen,
+    classify,
+    failureIf,
+    ignore,
+    retryAfter,
+    dryRun: Rules.boolean(module, "dryRun", options.dryRun ?? defaults.dryRun),
+    log: Rules.boolean(module, "log", options.log ?? defaults.log),
+    keys: {
+      max: Rules.count(module, "keys.max", options.keys?.max ?? defaults.keys.max),
+      idleFor: Rules.millis(module, "keys.idleFor", options.keys?.idleFor ?? defaults.keys.idleFor)
+    }
   }
+  Outcome.classifier(resolved) // checks its options
+  return resolved
 }
 
-const resolveHalfOpen = (options: HalfOpenOptions = {}): CircuitState.Config => ({
+const resolveHalfOpen = (options: HalfOpenOptions = {}): Resolved["halfOpen"] => ({
   probes: Rules.count(module, "halfOpen.probes", options.probes ?? defaults.halfOpen.probes),
-  ...needed(options.successes ?? defaults.halfOpen.successes),
-  leaseMillis: Rules.millis(module, "halfOpen.leaseFor", options.leaseFor ?? defaults.halfOpen.leaseFor),
-  paceMillis: Rules.millis(module, "halfOpen.pace", options.pace ?? defaults.halfOpen.pace)
+  successes: resolveSuccesses(options.successes ?? defaults.halfOpen.successes),
+  leaseFor: Rules.millis(module, "halfOpen.leaseFor", options.leaseFor ?? defaults.halfOpen.leaseFor),
+  pace: Rules.millis(module, "halfOpen.pace", options.pace ?? defaults.halfOpen.pace)
 })
 
-const needed = (
-  successes: NonNullable<HalfOpenOptions["successes"]>
-): { readonly needed: number; readonly of: number } => {
+const resolveSuccesses = (successes: NonNullable<HalfOpenOptions["successes"]>): Resolved["halfOpen"]["successes"] => {
   const field = "halfOpen.successes"
-  if (typeof successes !== "object") {
-    const count = Rules.count(module, field, successes)
-    return { needed: count, of: count }
-  }
+  if (typeof successes !== "object") return Rules.count(module, field, successes)
   if ("count" in successes === "ratio" in successes) {
     Rules.reject(module, field, successes, "a count or a ratio, not both")
   }
   const of = Rules.count(module, `${field}.of`, successes.of)
-  if ("count" in successes) {
-    const count = Rules.count(module, `${field}.count`, successes.count)
-    return count > of
-      ? Rules.reject(module, `${field}.count`, count, `at most of (${of}), or the circuit could never close`)
-      : { needed: count, of }
+  const count =
+    "count" in successes
+      ? Rules.count(module, `${field}.count`, successes.count)
+      : countOf(Rules.ratio(module, `${field}.ratio`, successes.ratio), of)
+  if (count > of) {
+    Rules.reject(module, `${field}.count`, count, `at most of (${of}), or the circuit could never close`)
   }
-  const ratio = Rules.ratio(module, `${field}.ratio`, successes.ratio)
-  // The least count whose share of `of` reaches the ratio. A product with a
-  // fraction may come out above the whole number that is meant.
-  const count = Math.ceil(ratio * of)
-  return { needed: (count - 1) / of >= ratio ? count - 1 : count, of }
+  return count === of ? count : { count, of }
 }
+
+// The least count whose share of `of` reaches the ratio. A product with a
+// fraction may come out above the whole number that is meant.
+const countOf = (ratio: number, of: number): number => {
+  const count = Math.ceil(ratio * of)
+  return (count - 1) / of >= ratio ? count - 1 : count
+}
+
+/**
+ * Returns the numbers that the state machine works by.
+ */
+export const machine = ({ halfOpen: { leaseFor, pace, probes, successes } }: Resolved): CircuitState.Config => ({
+  probes,
+  needed: typeof successes === "number" ? successes : successes.count,
+  of: typeof successes === "number" ? successes : successes.of,
+  leaseMillis: leaseFor,
+  paceMillis: pace
+})
+
+/**
+ * Returns how long the n-th opening lasts, in milliseconds, counted from 1.
+ */
+export const openMillis = ({ openFor }: Resolved): ((opening: number) => number | Effect.Effect<number>) =>
+  typeof openFor === "number" ? () => openFor : delays(openFor)
 
 // Replays the schedule up to the n-th delay, on a time that passes as if each
 // opening followed the other at once: elapsed time then is time spent open.
@@ -210,15 +212,26 @@ const delays =
     })
 
 /**
- * Returns options as plain data. A function is "a function".
+ * Options of a breaker as JSON, with all defaults. Those that JSON cannot hold
+ * are named: `"a function"`, `"a schedule"`.
  */
-export const describe = (options: Resolved | { readonly outcomes: Outcome.Options }): Rules.Json =>
-  JSON.parse(print(options)) as Rules.Json // options are an object
+export interface Description extends ConfigJson {
+  readonly classify?: "a function"
+  readonly retryAfter?: "a function"
+}
 
-const print = (option: unknown): string =>
+/**
+ * Returns options as JSON, with all defaults, as `Config` reads it back.
+ */
+export const describe = (options?: Options): Description => describeResolved(resolve(options))
+
+export const describeResolved = (options: Resolved | Outcome.Options): Description =>
+  JSON.parse(print(options) ?? "{}") as Description // JSON of the same options
+
+const print = (option: unknown): string | undefined =>
   JSON.stringify(option, (_, value: unknown) =>
     TripPolicy.isTripPolicy(value)
-      ? TripPolicy.toJson(value)
+      ? TripPolicy.describe(value)
       : Backoff.isBackoff(value)
         ? value[Backoff.TypeId]
         : Schedule.isSchedule(value)
@@ -229,32 +242,29 @@ const print = (option: unknown): string =>
   )
 
 /**
- * Returns in what settings differ, each as `option: this | that`.
+ * Returns in what options differ, each as `option: this | that`.
  */
-export const differences = (a: Settings, b: Settings): Array<string> => {
+export const differences = (a: Resolved, b: Resolved): Array<string> => {
   if (a === b) return []
   const found: Array<string> = []
-  const others: Rules.Json = { ...b.options }
-  for (const [name, option] of Object.entries(a.options)) {
+  const others: Rules.Json = { ...b }
+  for (const [name, option] of Object.entries(a)) {
     const [left, right] = [print(option), print(others[name])]
-    if (left !== right) found.push(`${name}: ${left} | ${right}`)
+    if (left !== right) found.push(`${name}: ${left ?? "none"} | ${right ?? "none"}`)
   }
-  const otherFunctions = functions(b.options)
-  for (const [name, left] of Object.entries(functions(a.options))) {
-    const right = otherFunctions[name]
+  for (const [name, left] of Object.entries(a)) {
+    const right = others[name]
     if (isOpaque(left) && isOpaque(right) && left !== right) found.push(`${name}: another function`)
   }
   return found
 }
 
-// Options that may be functions, or schedules, which print alike.
-const functions = ({ openFor, outcomes }: Resolved): Rules.Json => ({ openFor, ...outcomes })
-
+// Functions, and schedules, print alike.
 const isOpaque = (option: unknown): boolean =>
   typeof option === "function" || (Schedule.isSchedule(option) && !Backoff.isBackoff(option))
 
 /**
- * Options of a breaker in JSON.
+ * Options of a breaker that `Config` has read.
  */
 export type Config = Omit<Options, "classify" | "failureIf" | "ignore" | "retryAfter"> & {
   readonly failureIf?: string | ReadonlyArray<string> | undefined
@@ -262,7 +272,7 @@ export type Config = Omit<Options, "classify" | "failureIf" | "ignore" | "retryA
 }
 
 /**
- * Options of a breaker as they stand in JSON.
+ * Options of a breaker in JSON.
  */
 export interface ConfigJson {
   readonly trip?: TripPolicy.ConfigJson

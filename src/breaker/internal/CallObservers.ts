@@ -38,7 +38,7 @@ export const observe = (breaker: Breaker.Breaker, observer: Part, timed: boolean
 const set = (breaker: Breaker.Breaker, all: ReadonlyArray<Observing>): void => {
   observing.set(breaker, all)
   breaker.observer = all.length > 0 ? together(all.map(({ observer }) => observer)) : undefined
-  breaker.timed = TripPolicy.isTimed(breaker.settings.options.trip) || all.some(({ timed }) => timed)
+  breaker.timed = TripPolicy.isTimed(breaker.options.trip) || all.some(({ timed }) => timed)
 }
 
 // Calls go straight to the one who looks at them, where there is only one.

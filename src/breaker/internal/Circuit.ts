@@ -34,7 +34,12 @@ import * as CircuitOpenError from "./CircuitOpenError.ts"
 export interface Common {
   /** Name of the breaker. */
   readonly name: string
-  readonly settings: BreakerOptions.Settings
+  readonly options: BreakerOptions.Resolved
+  /** Numbers that the state machine works by. */
+  readonly machine: CircuitState.Config
+  readonly classify: Outcome.Classify
+  /** Returns how long the n-th opening lasts, in milliseconds, counted from 1. */
+  readonly openMillis: (opening: number) => number | Effect.Effect<number>
   /** Called for each change of state. */
   readonly listeners: ReadonlySet<CircuitChange.Listener>
   /** Who looks at single calls, if anybody does. */
@@ -195,7 +200,7 @@ export class Circuit implements CircuitStore.Cell {
    * `undefined` where an admission may succeed.
    */
   refuse(clock: Clock.Clock): CircuitOpenError.CircuitOpenError | undefined {
-    const { machine, options } = this.breaker.settings
+    const { machine, options } = this.breaker
     if (options.dryRun) return undefined
     const now = clock.currentTimeMillisUnsafe()
     const refused = CircuitState.refusal(this.current, now, machine)
@@ -228,7 +233,7 @@ export class Circuit implements CircuitStore.Cell {
     this.breaker.clock = clock
     // The store that shares with nobody answers at once.
     const { value } = CircuitStore.local.update(this, now, (state, at) =>
-      CircuitState.admit(state, at, this.breaker.settings.machine)
+      CircuitState.admit(state, at, this.breaker.machine)
     ) as Exit.Success<CircuitStore.Applied<CircuitState.Answer>>
     return this.answer(value, now, key)
   }
@@ -252,7 +257,7 @@ export class Circuit implements CircuitStore.Cell {
   ): Admitted {
     const isRefused = answer._tag === "Refused"
     const error = isRefused ? this.refused(state, answer.retryAt, now) : undefined
-    if (error !== undefined && !this.breaker.settings.options.dryRun) return error
+    if (error !== undefined && !this.breaker.options.dryRun) return error
     this.calls++
     if (isRefused || key !== this.key) return { generation: -1, permit: 0, start: now }
     if (answer.permit > 0) this.tallied().probes++
@@ -271,7 +276,7 @@ export class Circuit implements CircuitStore.Cell {
     admission: Admission,
     exit: Exit.Exit<A, E>
   ): Effect.Effect<void> | undefined {
-    const classified: Outcome.Classify<A, E> = classify ?? this.breaker.settings.classify
+    const classified: Outcome.Classify<A, E> = classify ?? this.breaker.classify
     const cause = exit._tag === "Failure" ? exit.cause : Cause.empty
     let outcome: Outcome.Outcome
     try {
@@ -289,7 +294,7 @@ export class Circuit implements CircuitStore.Cell {
    * anything.
    */
   record(outcome: Outcome.Outcome, cause: Cause.Cause<unknown>, admission: Admission): Effect.Effect<void> | undefined {
-    const { clock, observer, settings, slowMillis, timed } = this.breaker
+    const { clock, machine, observer, options, slowMillis, timed } = this.breaker
     const { generation, permit, start } = admission
     const { _tag } = outcome
     const now = _tag === "Success" && !timed && permit === 0 ? 0 : clock.currentTimeMillisUnsafe()
@@ -306,12 +311,12 @@ export class Circuit implements CircuitStore.Cell {
       const settle =
         (openMillis: number): Step =>
         (state, at) =>
-          CircuitState.settle(state, { generation, permit, outcome: said, openMillis, reason }, at, settings.machine)
+          CircuitState.settle(state, { generation, permit, outcome: said, openMillis, reason }, at, machine)
       return said === "Failure" ? this.open(outcome, now, settle, false) : this.tell(settle(0), now, false)
     }
     if (current._tag !== "Closed") return undefined
     if (this.counting !== current) this.count()
-    const { trip } = settings.options
+    const { trip } = options
     const tripped = TripPolicy.record(trip, (this.window ??= TripPolicy.window(trip)), _tag, elapsed, now)
     if (tripped === undefined) return undefined
     const { failures } = tripped
@@ -343,7 +348,7 @@ export class Circuit implements CircuitStore.Cell {
     step: (openMillis: number) => Step,
     trips: boolean
   ): Effect.Effect<void> | undefined {
-    const { openMillis, options } = this.breaker.settings
+    const { openMillis, options } = this.breaker
     const hinted =
       outcome._tag === "Failure" && Duration.isDuration(outcome.retryAfter) ? Duration.toMillis(outcome.retryAfter) : 0
     const tell = (millis: number) => this.tell(step(Math.min(options.maxOpenFor, Math.max(millis, hinted))), now, trips)
@@ -380,7 +385,7 @@ export class Circuit implements CircuitStore.Cell {
   }
 
   /**
-   * Stops to keep the circuit in step with others.
+   * Stops keeping the circuit in step with others.
    */
   close(): void {}
 
@@ -390,9 +395,9 @@ export class Circuit implements CircuitStore.Cell {
   protected report(from: CircuitState.CircuitState, to: CircuitState.CircuitState): Effect.Effect<void> | undefined {
     if (from.generation === to.generation || (from._tag === "Closed" && to._tag === "Closed")) return undefined
     this.tallied().changes++
-    const { listeners, name, settings } = this.breaker
+    const { listeners, name, options } = this.breaker
     const change = { name, key: this.key, from, to }
-    const logged = settings.options.log ? CircuitChange.log(change) : undefined
+    const logged = options.log ? CircuitChange.log(change) : undefined
     try {
       CircuitChange.tell(listeners, change)
     } catch (defect) {

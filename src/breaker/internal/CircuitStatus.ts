@@ -51,7 +51,7 @@ export interface Status {
  */
 export const make = (circuit: Circuit.Circuit, state: CircuitState.CircuitState, now: number): Status => {
   const { breaker, calls, counting, inFlight, key, successes, window } = circuit
-  const { machine, options } = breaker.settings
+  const { machine, options } = breaker
   const { changes, failures, ignored, lastFailure, outcomes, refused, slow } =
     circuit.tally ?? Circuit.noTally(successes)
   const refusal = CircuitState.refusal(state, now, machine)

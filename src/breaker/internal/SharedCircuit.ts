@@ -48,7 +48,7 @@ export class SharedCircuit extends Circuit.Circuit {
   ): Effect.Effect<Circuit.Admitted> {
     const now = clock.currentTimeMillisUnsafe()
     const step: CircuitStore.Step<CircuitState.Answer> = (state, at) =>
-      CircuitState.admit(state, at, this.breaker.settings.machine)
+      CircuitState.admit(state, at, this.breaker.machine)
     const answer = (applied: CircuitStore.Applied<CircuitState.Answer>) => this.answer(applied, now, key)
     const before = this.current
     const [after, local] = step(before, now)

@@ -118,7 +118,7 @@ class Totals {
       this.counter(definitions.calls, { outcome }, () => this.total(outcome))
     }
     this.counter(definitions.refusals, {}, () => this.total("refused"))
-    if (TripPolicy.slowAfterMillis(breaker.settings.options.trip) < Number.POSITIVE_INFINITY) {
+    if (TripPolicy.slowAfterMillis(breaker.options.trip) < Number.POSITIVE_INFINITY) {
       this.counter(definitions.slow, {}, () => this.total("slow"))
     }
     this.gauge(definitions.inFlight, {}, () => {

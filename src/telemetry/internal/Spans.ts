@@ -18,7 +18,7 @@ import { circuitKey, circuitName, circuitState } from "./Metrics.ts"
  */
 export const callObserver = (breaker: Breaker.Breaker): Pick<Circuit.CallObserver, "refused"> => ({
   refused: ({ breaker: name, by, key, reason, retryAfterMillis, since, state }) => {
-    if (breaker.settings.options.dryRun) return
+    if (breaker.options.dryRun) return
     const attributes = {
       [circuitName]: name,
       ...(key === undefined ? undefined : { [circuitKey]: key }),
