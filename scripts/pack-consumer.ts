@@ -197,8 +197,12 @@ export const controlAuthorized = ControlPlane.layerAuthorized()
 export const tokens: ControlPlane.TokenOptions["token"] = {}
 export const namedTokens = { alice: Redacted.make("0123456789abcdef") } satisfies ControlPlane.NamedTokens
 export const controlDefaults = ControlPlane.defaults
+export const controlResolved = ControlPlane.resolve()
+export const controlDescription = ControlPlane.describe()
+export const controlConfig = Schema.decodeUnknownEffect(ControlPlane.Config)
 export const api = ControlApi.Api
 export const apiDocument = ControlApi.document
+export const clientResolved = ControlClient.resolve({ url: "http://localhost" })
 export const client = ControlClient.make({ url: "http://localhost" })
 export const constantCase = Options.constantCase
 export const refusedOption = (error: unknown) => error instanceof Options.InvalidOptionError && error.field

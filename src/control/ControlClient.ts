@@ -1,5 +1,5 @@
 /**
- * Client of a control plane, derived from the definition that it is served by.
+ * Client of a control plane, derived from the definition that the server uses.
  *
  * **Example** (Holding a circuit open for ten minutes)
  *
@@ -33,30 +33,45 @@ import * as ControlApi from "./ControlApi.ts"
  */
 export type ControlClient = HttpApiClient.ForApi<typeof ControlApi.Api>
 
+const module = "ControlClient"
+
 /**
  * Options of a client.
  */
 export interface Options {
   /** Address of the control plane with its prefix, such as `"https://orders.internal/resilience"`. */
   readonly url: string | URL
-  /** Token that every request brings. Default: none. */
+  /** Token sent with every request. Default: none. */
   readonly token?: Redacted.Redacted | undefined
 }
+
+/**
+ * Options of a client, checked.
+ */
+export interface Resolved {
+  /** Address without a slash at its end. */
+  readonly url: string
+  readonly token: Redacted.Redacted | undefined
+}
+
+/**
+ * Checks options. Throws an `InvalidOptionError` that does not reveal secrets.
+ */
+export const resolve = (options: Options): Resolved => ({ url: address(options.url), token: options.token })
 
 /**
  * Creates a client.
  *
  * **Details**
  *
- * Throws an `InvalidOptionError` for an address that is no http or https URL, or
- * that holds a user, a query or a fragment. Nothing is tried again: an operation
- * of which the answer was lost may have been done.
+ * Throws an `InvalidOptionError` for an address that is not an http or https URL,
+ * or that holds a user, a query or a fragment. Nothing is tried again: an
+ * operation may have been done although its answer was lost.
  */
 export const make = (options: Options): Effect.Effect<ControlClient, never, HttpClient.HttpClient> => {
-  const baseUrl = address(options.url)
-  const { token } = options
+  const { token, url } = resolve(options)
   return HttpApiClient.make(ControlApi.Api, {
-    baseUrl,
+    baseUrl: url,
     transformClient: (client) =>
       token === undefined ? client : HttpClient.mapRequest(client, HttpClientRequest.bearerToken(token))
   })
@@ -64,8 +79,8 @@ export const make = (options: Options): Effect.Effect<ControlClient, never, Http
 
 const address = (url: string | URL): string => {
   const rule = "an http or https URL without user, query and fragment"
-  // What is told of a wrong one holds no password.
-  const reject = () => Rules.reject("ControlClient", "url", "another text", rule)
+  // The address may hold a password.
+  const reject = () => Rules.reject(module, "url", "another text", rule)
   const text = String(url)
   if (!URL.canParse(text)) return reject()
   const { hash, origin, password, pathname, protocol, search, username } = new URL(text)

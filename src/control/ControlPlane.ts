@@ -59,8 +59,16 @@ import * as Guards from "./internal/Guards.ts"
 import * as Routes from "./internal/Routes.ts"
 import * as Tokens from "./internal/Tokens.ts"
 
-export { defaults, resolve } from "./internal/ControlOptions.ts"
-export type { Limits, Options, Resolved, TokenOptions, TokensResolved } from "./internal/ControlOptions.ts"
+export { Config, defaults, describe, resolve } from "./internal/ControlOptions.ts"
+export type {
+  ConfigJson,
+  Limits,
+  LimitsConfig,
+  Options,
+  Resolved,
+  TokenOptions,
+  TokensResolved
+} from "./internal/ControlOptions.ts"
 export type { NamedTokens } from "./internal/Tokens.ts"
 
 /**

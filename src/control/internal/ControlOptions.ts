@@ -3,7 +3,9 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type * as Policy from "../../compose/Policy.ts"
+import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 import * as ControlApi from "../ControlApi.ts"
 import * as Tokens from "./Tokens.ts"
@@ -20,7 +22,7 @@ export interface Limits {
   readonly wrongTokensPerMinute?: number | undefined
   /** Streams of events at one time. Default: 1000. */
   readonly streams?: number | undefined
-  /** Bytes that may wait for the reader of a stream. Default: 4 MiB. */
+  /** Bytes that may wait for the reader of a stream. Default: 4 194 304 (4 MiB). */
   readonly streamBytes?: number | undefined
 }
 
@@ -122,8 +124,14 @@ export const resolve = (options: TokenOptions = {}): TokensResolved => {
   if (reading === "token" && token === undefined) {
     Rules.reject(module, "token", undefined, "given to read with a token")
   }
-  return { ...resolveShared(options, reading === "token"), token, reading }
+  return { ...resolveShared(options, reading === "token"), token, reading: checkReading(reading) }
 }
+
+const checkReading = (reading: "token" | "open"): "token" | "open" =>
+  // JavaScript may pass anything.
+  (["token", "open"] as ReadonlyArray<string>).includes(reading)
+    ? reading
+    : Rules.reject(module, "reading", reading, '"token" or "open"')
 
 /**
  * Checks the options that need no token and fills in the defaults. `authorized`
@@ -155,3 +163,88 @@ const checkCircuits = (circuits: number): number =>
   Rules.count(module, "circuits", circuits) <= ControlApi.bounds.circuits
     ? circuits
     : Rules.reject(module, "circuits", circuits, `at most ${ControlApi.bounds.circuits}`)
+
+/**
+ * Options of a control plane that are data. Tokens and policies are not.
+ */
+export interface Config {
+  readonly prefix?: `/${string}`
+  readonly reading?: "token" | "open"
+  readonly details?: boolean
+  readonly circuits?: number
+  readonly updates?: Duration.Duration
+  readonly activity?: Duration.Duration
+  readonly dashboard?: boolean
+  readonly heartbeat?: Duration.Duration
+  readonly limits?: LimitsConfig
+}
+
+/**
+ * Options of a control plane in JSON.
+ */
+export interface ConfigJson {
+  readonly prefix?: `/${string}`
+  readonly reading?: "token" | "open"
+  readonly details?: boolean
+  readonly circuits?: number
+  readonly updates?: ConfigSchema.DurationJson
+  readonly activity?: ConfigSchema.DurationJson
+  readonly dashboard?: boolean
+  readonly heartbeat?: ConfigSchema.DurationJson
+  readonly limits?: LimitsConfig
+}
+
+/**
+ * Limits of the requests to a control plane in JSON.
+ */
+export type LimitsConfig = { readonly [Name in keyof Limits]?: number }
+
+/**
+ * Schema of the options of a control plane that are data, to read them from
+ * JSON, or from the environment through `Config.schema` of Effect.
+ *
+ * **Details**
+ *
+ * Tokens and policies are added in code. So is the check that there is a token
+ * where `reading` needs one.
+ */
+export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
+  const number = Schema.optionalKey(Schema.Number)
+  const boolean = Schema.optionalKey(Schema.Boolean)
+  const duration = Schema.optionalKey(ConfigSchema.DurationInput)
+  return ConfigSchema.checked(
+    ConfigSchema.struct({
+      prefix: Schema.optionalKey(Schema.TemplateLiteral(["/", Schema.String])),
+      reading: Schema.optionalKey(Schema.Literals(["token", "open"])),
+      details: boolean,
+      circuits: number,
+      updates: duration,
+      activity: duration,
+      dashboard: boolean,
+      heartbeat: duration,
+      limits: Schema.optionalKey(
+        ConfigSchema.struct({
+          changesPerMinute: number,
+          readsPerSecond: number,
+          wrongTokensPerMinute: number,
+          streams: number,
+          streamBytes: number
+        })
+      )
+    }),
+    (options) => resolveShared(options, options.reading === "token")
+  )
+})()
+
+/**
+ * Returns the options of a control plane with their defaults, as JSON that
+ * `Config` reads.
+ *
+ * **Details**
+ *
+ * Durations are milliseconds. Tokens and policies are left out.
+ */
+export const describe = (options?: TokenOptions): ConfigJson => {
+  const { activity, circuits, dashboard, details, heartbeat, limits, prefix, reading, updates } = resolve(options)
+  return { prefix, reading, details, circuits, updates, activity, dashboard, heartbeat, limits }
+}

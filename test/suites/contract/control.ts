@@ -1,0 +1,55 @@
+import * as ControlClient from "../../../src/control/ControlClient.ts"
+import * as ControlPlane from "../../../src/control/ControlPlane.ts"
+import { contract } from "../contract.ts"
+
+const notPositive = "a finite duration > 0"
+const notCount = "an integer >= 1"
+const plainPath = 'a path of plain segments such as "/internal"'
+
+export const contracts = [
+  contract<ControlPlane.TokenOptions>({
+    name: "ControlPlane",
+    file: "src/control/internal/ControlOptions.ts",
+    interfaces: { "": "Options", limits: "Limits" },
+    defaults: ControlPlane.defaults,
+    resolve: ControlPlane.resolve,
+    config: ControlPlane.Config,
+    describe: ControlPlane.describe,
+    examples: [
+      { prefix: "/internal/resilience", reading: "open", details: true, dashboard: false },
+      { circuits: 2000, updates: "500 millis", activity: 1000, heartbeat: "1 minute" },
+      { limits: { changesPerMinute: 1, streamBytes: 1024 } }
+    ],
+    refused: [
+      [{ prefix: "internal" }, "prefix", plainPath],
+      [{ prefix: "/" }, "prefix", plainPath],
+      [{ reading: "none" }, "reading", '"token" or "open"'],
+      [{ details: "yes" }, "details", "true or false"],
+      [{ dashboard: 1 }, "dashboard", "true or false"],
+      [{ circuits: 0 }, "circuits", notCount],
+      [{ circuits: 2001 }, "circuits", "at most 2000"],
+      [{ updates: 0 }, "updates", notPositive],
+      [{ activity: "-1 second" }, "activity", notPositive],
+      [{ heartbeat: Number.NaN }, "heartbeat", notPositive],
+      [{ limits: { changesPerMinute: 0 } }, "limits.changesPerMinute", notCount],
+      [{ limits: { readsPerSecond: 0.5 } }, "limits.readsPerSecond", notCount],
+      [{ limits: { wrongTokensPerMinute: -1 } }, "limits.wrongTokensPerMinute", notCount],
+      [{ limits: { streams: Number.NaN } }, "limits.streams", notCount],
+      [{ limits: { streamBytes: 0 } }, "limits.streamBytes", notCount],
+      [{ token: {} }, "token", "at least one token, or absent"]
+    ]
+  }),
+  contract<ControlClient.Options>({
+    name: "ControlClient",
+    file: "src/control/ControlClient.ts",
+    interfaces: { "": "Options" },
+    defaults: {},
+    required: { url: "https://orders.internal/resilience" },
+    resolve: (options = { url: "" }) => ControlClient.resolve(options),
+    examples: [],
+    refused: [
+      [{ url: "orders.internal" }, "url", "an http or https URL without user, query and fragment"],
+      [{ url: "https://ada:secret@orders.internal" }, "url", "an http or https URL without user, query and fragment"]
+    ]
+  })
+]
