@@ -1,5 +1,5 @@
 /**
- * What one call says about a dependency: success, failure, or nothing.
+ * Outcomes of calls for a dependency: success, failure, or ignored.
  *
  * **Details**
  *
@@ -56,7 +56,7 @@ export interface Ignored {
 }
 
 /**
- * What one call says about a dependency.
+ * Outcome of one call.
  */
 export type Outcome = Success | Failure | Ignored
 
@@ -122,7 +122,7 @@ const plainFailure: Failure = { _tag: "Failure", retryAfter: undefined }
  *
  * `retryAfter` says how long the dependency wants to be left alone. It is used
  * only when this failure opens a circuit, where it can only lengthen the open
- * time, up to `maxOpenFor`. What is no finite duration above zero is no hint:
+ * time, up to `maxOpenFor`. Anything but a finite duration above zero is ignored:
  * it may be text that the dependency sent.
  */
 export const failure = (options?: { readonly retryAfter?: Duration.Input | undefined }): Outcome => {
@@ -137,8 +137,8 @@ export const failure = (options?: { readonly retryAfter?: Duration.Input | undef
  * **Details**
  *
  * A duration is anything that Effect takes for one: a `Duration`, milliseconds,
- * `"2 seconds"`. Anything else is no hint, and neither is a property that throws
- * when it is read. An infinite one asks not to come back: it ends a retry, and a
+ * `"2 seconds"`. Anything else is ignored, and so is a property that throws when
+ * it is read. An infinite one asks not to come back: it ends a retry, and a
  * circuit ignores it. A refusal of this package computes its `retryAfter` when it
  * is read, so the hint is the time that was left when it was refused.
  *
@@ -201,7 +201,7 @@ const classifyWith =
         return { _tag: "Failure", retryAfter: finite(hint(reason.error, retryAfter)) }
       }
     }
-    // What is left is interruption and errors that do not count.
+    // Only interruption and errors that do not count are left.
     return exit.cause.reasons.length > 0 ? ignored : plainFailure
   }
 
@@ -216,21 +216,19 @@ export const classify: Classify = classifyWith(always)
  * **Details**
  *
  * Throws an `InvalidOptionError` where `classify` is combined with another
- * option, and for an option that is none of what its type says.
+ * option, and for an option of the wrong type.
  */
 export const classifier = <A = unknown, E = unknown>(options: Options<A, E>): Classify<A, E> => {
   const { classify: custom, failureIf, ignore, retryAfter } = options
   const others = Object.entries({ failureIf, ignore, retryAfter }).filter(([, option]) => option !== undefined)
   if (custom !== undefined) {
-    if (typeof custom !== "function") Rules.reject(module, "classify", custom, "a function")
+    Rules.fn(module, "classify", custom)
     for (const [field, option] of others) Rules.reject(module, field, option, "absent where classify is given")
     return custom
   }
   if (others.length === 0) return classify
   const isFailure = failureIf === undefined ? always : Tags.matcher(Tags.check(module, "failureIf", failureIf))
   const isIgnored = ignore === undefined ? never : Tags.matcher(Tags.check(module, "ignore", ignore))
-  if (retryAfter !== undefined && typeof retryAfter !== "function") {
-    Rules.reject(module, "retryAfter", retryAfter, "a function")
-  }
+  if (retryAfter !== undefined) Rules.fn(module, "retryAfter", retryAfter)
   return classifyWith((error) => !isIgnored(error) && isFailure(error), retryAfter)
 }

@@ -10,7 +10,7 @@
  * - The first failure is kept when the fallback fails too: after `orElse` the
  *   reasons of the original cause follow those of the fallback, and a
  *   `FallbackExhaustedError` holds the cause of every source.
- * - When something else than the first source has served, the current span gets
+ * - When a source other than the first has served, the current span gets
  *   the attribute `resilience.fallback.source`. No span is created.
  * - A default is always given as a function, so any value can be one: `0`, `""`,
  *   `null` and `undefined` too.

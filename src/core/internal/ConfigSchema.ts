@@ -21,9 +21,7 @@ import { InvalidOptionError, type Json } from "./Rules.ts"
 export const DurationInput: Schema.Codec<Duration.Duration, string | number> = /* @__PURE__ */ (() =>
   Schema.Union([Schema.DurationFromString, Schema.DurationFromMillis]))()
 
-/**
- * Duration as it stands in a configuration.
- */
+/** Duration in JSON. */
 export type DurationJson = string | number
 
 /**
@@ -106,7 +104,7 @@ export const parsed = <T, E extends Json>(
 ): Schema.Codec<T, E> =>
   checked(json(fields), parse).pipe(
     Schema.decodeTo(Schema.declare(is), SchemaTransformation.transform<T, Json>({ decode: parse, encode: print })),
-    // What is encoded is what `print` returns.
+    // `print` returns the encoded type.
     (schema) => schema as unknown as Schema.Codec<T, E>
   )
 
@@ -162,13 +160,13 @@ const anything = <S extends Schema.Constraint>(source: S, decode: (input: S["Typ
     toCodecStringTree: () =>
       Schema.link<unknown>()(
         source,
-        // What is written was checked by the field that the source is for.
+        // The field that the source is for has checked the value.
         SchemaTransformation.transform({ decode, encode: (output) => output as S["Type"] })
       )
   })
 
 /**
- * Variable of the environment under a key that is no field.
+ * Variable of the environment under an unknown key.
  */
 class Variable {
   readonly text: string | undefined

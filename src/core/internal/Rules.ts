@@ -14,7 +14,7 @@ import * as Duration from "effect/Duration"
  * **Details**
  *
  * A bad option is a mistake in the program, so it is thrown where the policy is
- * built and is no part of any error type.
+ * built and not part of any error type.
  */
 export class InvalidOptionError extends Error {
   readonly _tag = "InvalidOptionError"
@@ -25,7 +25,7 @@ export class InvalidOptionError extends Error {
   readonly field: string
   /** Value that was given. */
   readonly value: unknown
-  /** What the value must be. */
+  /** Rule that the value breaks, such as `"an integer >= 1"`. */
   readonly rule: string
 
   constructor(module: string, field: string, value: unknown, rule: string) {
@@ -78,7 +78,7 @@ export const above = (module: string, field: string, value: number, above: numbe
   Number.isFinite(value) && value > above ? value : reject(module, field, value, `a finite number > ${above}`)
 
 /**
- * Returns `value` if it is a string with a character that is no white space,
+ * Returns `value` if it is a string with a character other than white space,
  * and throws otherwise.
  */
 export const name = (module: string, field: string, value: string): string =>
@@ -160,7 +160,7 @@ export const at = <A>(path: string, build: () => A): A => {
 }
 
 /**
- * Configuration as it stands in JSON.
+ * Object in JSON.
  */
 export type Json = { readonly [key: string]: unknown }
 

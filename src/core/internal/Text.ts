@@ -4,7 +4,7 @@
 import * as Cause from "effect/Cause"
 
 /**
- * Returns who and why in text, and what stands between the two.
+ * Returns who and why in text, with `between` between the two.
  */
 export const why = (by: string | undefined, reason: string | undefined, between = ""): string =>
   `${by === undefined ? "" : ` by ${printable(by)}`}${between}${reason === undefined ? "" : `: ${printable(reason)}`}`

@@ -63,7 +63,7 @@ export const runInOrder = (sources: Sources, options: ResolvedChain, withSource:
     before: ReadonlyArray<FailedSource<unknown>>
   ): AnyEffect => {
     const earlier = before.map((failure) => failure.cause)
-    // A default can only fail with a defect, which is no failure of a source.
+    // A default can only fail with a defect, which is not a failure of a source.
     if (index >= sources.length) return Effect.failCause(followedBy(cause, earlier))
     return choose(pick, cause, earlier, () => {
       const failures = [...before, { source, cause }]

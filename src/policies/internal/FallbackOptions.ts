@@ -31,7 +31,7 @@ export interface AnyChainOptions {
 export type If<E> = Tags<E> | readonly [Tags<E>, ...ReadonlyArray<Tags<E>>] | ((error: E) => boolean)
 
 /**
- * Errors that an `If` chooses: all where there is none.
+ * Errors that an `If` chooses: all where it is absent.
  */
 export type Chosen<E, I> = [undefined] extends [I]
   ? E
@@ -44,8 +44,8 @@ export type Chosen<E, I> = [undefined] extends [I]
         : E
 
 /**
- * Errors that are left where an `If` has chosen: none where there is none, and
- * all where it is a predicate.
+ * Errors that an `If` leaves: none where it is absent, and all where it is a
+ * predicate.
  */
 export type Left<E, I> = [undefined] extends [I]
   ? never
@@ -99,14 +99,13 @@ export interface Source<out A, out E = never, out R = never> {
  * Source of a chain that has failed.
  */
 export interface FailedSource<out E> {
-  /** Name of the source. */
   readonly source: string
   /** Why it failed. */
   readonly cause: Cause.Cause<E>
 }
 
 /**
- * Report that something else than the first source of a chain has served.
+ * Report that a source of a chain other than the first has served.
  */
 export interface Fallback<out E> {
   /** Name of the source that served, `"default"` for the default. */
@@ -119,7 +118,6 @@ export interface Fallback<out E> {
  * Value of a chain, with the source that served it.
  */
 export interface Served<out A, out E> extends Fallback<E> {
-  /** Value that was served. */
   readonly value: A
 }
 
@@ -131,7 +129,7 @@ export interface ChainOptions<E, I = undefined, R = never> {
   readonly if?: I | undefined
   /** Whether a defect leads to the next source, or passes through. Default: false. */
   readonly defects?: boolean | undefined
-  /** Effect that is run when something else than the first source has served. Default: none. */
+  /** Effect that is run when a source other than the first has served. Default: none. */
   readonly onFallback?: ((fallback: Fallback<E>) => Effect.Effect<unknown, never, R>) | undefined
   /** No default: the chain fails when every source has failed. */
   readonly default?: undefined

@@ -1,22 +1,22 @@
 /**
- * What retries, timeouts and fallbacks tell somebody who looks at them.
+ * Observers of retries, timeouts and fallbacks.
  *
  * **Details**
  *
  * - The observers that this package has are those of `Telemetry`. Its layer adds
  *   them to the observer that it finds in its context.
- * - Nobody is asked for while nothing fails, so a call that succeeds costs the
- *   same with one and without.
+ * - The observer is looked up only after a failure, so a call that succeeds costs
+ *   the same with one and without.
  */
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
 
 /**
- * Somebody who looks at what policies do. It is called in the fiber of the call,
+ * Observer of policies. It is called in the fiber of the call,
  * and must not throw.
  */
 export interface PolicyObserver {
-  /** Called for each attempt under a retry that failed, or gave a value that is not accepted. */
+  /** Called for each attempt under a retry that failed, or gave a value that was not accepted. */
   readonly attemptFailed: () => void
   /** Called before each attempt but the first. */
   readonly retried: (attempt: number, delayMillis: number) => void
@@ -24,14 +24,14 @@ export interface PolicyObserver {
   readonly exhausted: (attempts: number, why: string) => void
   /** Called for each deadline that passed. */
   readonly timedOut: (operation: string | undefined) => void
-  /** Called when something else than the first source of a fallback served. */
+  /** Called when a source of a fallback other than the first served. */
   readonly served: (source: string) => void
   /** Called when every source of a chain failed. */
   readonly allFailed: () => void
 }
 
 /**
- * Reference to the observer of a fiber. Default: nobody.
+ * Reference to the observer of a fiber. Default: none.
  */
 export const PolicyObserver: Context.Reference<PolicyObserver | undefined> = /* @__PURE__ */ Context.Reference<
   PolicyObserver | undefined

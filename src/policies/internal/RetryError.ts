@@ -22,7 +22,7 @@ export class RetryExhaustedError<out E> extends Data.TaggedError("RetryExhausted
   readonly elapsed: Duration.Duration
   /** Error of the last attempt. */
   readonly lastError: E
-  /** What ran out. `"retryAfter"` is for an unaccepted value that asks for more than `maxRetryAfter`. */
+  /** Limit that was reached. `"retryAfter"` is for an unaccepted value that asks for more than `maxRetryAfter`. */
   readonly why: "attempts" | "elapsed" | "schedule" | "retryAfter"
 }> {
   override get message(): string {

@@ -30,7 +30,7 @@ export interface Tags {
 }
 
 /**
- * Attempt that failed and is to be followed by another.
+ * Failed attempt that is followed by another.
  */
 export interface FailedAttempt<out E> {
   /** Number of the attempt that failed, from 1. */
@@ -62,7 +62,7 @@ export interface UntilOptions<
   SR = never,
   OR = never
 > extends Shared<E, E | UnacceptedValue<A>, SE, SR, OR> {
-  /** Whether a value is accepted. One that is not is followed by another attempt. */
+  /** Whether a value is accepted. A refused value is followed by another attempt. */
   readonly until: ((value: A) => value is B) | ((value: A) => boolean)
 }
 
@@ -127,7 +127,7 @@ export const tags = (...tags: ReadonlyArray<string>): Tags => ({
 export interface Resolved {
   readonly maxAttempts: number
   readonly backoff: Schedule.Schedule<unknown, unknown, unknown, unknown>
-  /** `Infinity` where there is no limit. */
+  /** `Infinity` without a limit. */
   readonly maxElapsed: number
   /** Predicate of the errors that are retried. Absent: all are. */
   readonly while: ((error: unknown) => boolean) | undefined
