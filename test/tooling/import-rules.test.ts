@@ -32,7 +32,7 @@ const imports: Readonly<Record<string, ReadonlyArray<string>>> = {
   "src/store/OnNode.ts": ["node:fs"],
   "src/store/Lost.ts": ["./Absent.ts"],
   "src/cli/main.ts": ["node:fs", "other"],
-  "src/cli/Drivers.ts": ["other"],
+  "src/cli/places/Drivers.ts": ["other"],
   "node_modules/effect/dist/Clock.js": [],
   "node_modules/effect/dist/Duration.js": [],
   "node_modules/effect/dist/Effect.js": [],
@@ -97,7 +97,7 @@ describe("the import rules allow", () => {
     ["a lower area, and effect", "src/policies/Downward.ts"],
     ["a data type of effect in the pure circuit", "src/circuit/Pure.ts"],
     ["Node and foreign packages in the entry of the CLI", "src/cli/main.ts"],
-    ["foreign packages in the drivers of the CLI", "src/cli/Drivers.ts"]
+    ["foreign packages in the drivers of the CLI", "src/cli/places/Drivers.ts"]
   ])("%s", (_, file) => {
     assert.isUndefined(found.get(file))
   })
