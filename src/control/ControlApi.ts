@@ -1,14 +1,14 @@
 /**
- * Definition of the control plane: its routes, what goes in and what comes out.
+ * Definition of the control plane: its routes with their inputs and outputs.
  *
  * **Details**
  *
  * - `Api` is an `HttpApi` of Effect. `ControlPlane` serves it and `ControlClient`
  *   calls it, so both sides agree by their types.
- * - The group `circuits` reads, `health` reports, `operations` changes. Only what
- *   is mounted is served.
- * - Names and keys are in the query or in the body, so that every name of a
- *   breaker can be asked for.
+ * - The group `circuits` reads, `health` reports, `operations` changes. Only
+ *   groups that are mounted are served.
+ * - Names and keys are in the query or in the body, so that a request can hold
+ *   every name of a breaker.
  * - Times are milliseconds since the epoch, as in `CircuitState`.
  */
 import * as Context from "effect/Context"
@@ -29,7 +29,7 @@ import type * as Rules from "../core/internal/Rules.ts"
 import * as HealthReport from "../health/internal/HealthReport.ts"
 
 /**
- * How long texts may be, in UTF-16 units, and how long a hold.
+ * Upper bounds: of texts in UTF-16 units, of a hold in days, of a list in circuits.
  */
 export const bounds = {
   name: 256,
@@ -50,7 +50,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()(
 ) {}
 
 /**
- * Error of a request that its sender may not make.
+ * Error of a request that its sender is not allowed to make.
  */
 export class Forbidden extends Schema.TaggedError<Forbidden>()(
   "Forbidden",
@@ -77,7 +77,7 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()(
 ) {}
 
 /**
- * Error of a body that is not said to be JSON.
+ * Error of a body whose content type is not JSON.
  */
 export class NotJson extends Schema.TaggedError<NotJson>()(
   "NotJson",
@@ -108,18 +108,18 @@ export class UnknownCircuit extends Schema.TaggedError<UnknownCircuit>()(
 ) {}
 
 /**
- * Who makes a request.
+ * Operator who makes a request.
  */
 export class Operator extends Context.Service<
   Operator,
   {
-    /** Name of the operator, absent where the credentials do not say. */
+    /** Name of the operator, `undefined` if the credentials do not tell it. */
     readonly name: string | undefined
   }
 >()("effect-resilience/ControlApi/Operator") {}
 
 /**
- * Middleware that says who may make a request, and who makes it.
+ * Middleware that decides whether a request is allowed, and by whom it is made.
  *
  * **Details**
  *
@@ -148,7 +148,7 @@ const Key = /* @__PURE__ */ (() =>
     description: "Key of the circuit. Default: the breaker's own circuit"
   }))()
 
-// What an operator writes ends up in logs and in tables of databases.
+// The text of an operator ends up in logs and in tables of databases.
 const written = (max: number, description: string) =>
   Schema.String.check(
     Schema.isMaxLength(max),
@@ -165,7 +165,7 @@ const At = /* @__PURE__ */ (() => Schema.Finite.annotate({ description: "Millise
 const Outcome = /* @__PURE__ */ (() => Schema.Literals(["Success", "Failure", "Ignored"]))()
 
 /**
- * Schema of how long the latest calls of a circuit took, in milliseconds.
+ * Latencies of the latest calls of a circuit, in milliseconds.
  *
  * **Details**
  *
@@ -173,21 +173,18 @@ const Outcome = /* @__PURE__ */ (() => Schema.Literals(["Success", "Failure", "I
  */
 export const Latency = /* @__PURE__ */ (() =>
   Schema.Struct({
-    /** What half of the calls did not exceed. */
+    /** Latency that half of the calls did not exceed. */
     p50: Schema.Finite,
-    /** What 95 % of the calls did not exceed. */
+    /** Latency that 95 % of the calls did not exceed. */
     p95: Schema.Finite,
-    /** Calls that were looked at, at most 100. */
+    /** Calls that were measured, at most 100. */
     calls: Schema.Int
   }).annotate({ identifier: "Latency" }))()
 
-/**
- * How long the latest calls of a circuit took, in milliseconds.
- */
 export interface Latency extends Schema.Schema.Type<typeof Latency> {}
 
 /**
- * Schema of what a circuit is and has done.
+ * State and counts of a circuit.
  */
 export const Circuit = /* @__PURE__ */ (() =>
   Schema.Struct({
@@ -214,27 +211,24 @@ export const Circuit = /* @__PURE__ */ (() =>
     lastFailure: Schema.optionalKey(
       Schema.Struct({
         at: At,
-        /** Absent where the control plane does not show details. */
+        /** Absent if the control plane does not show details. */
         message: Schema.optionalKey(Schema.String)
       })
     ),
-    /** When a call may next be admitted, absent where it may now or nobody can know. */
+    /** When a call may next be admitted, absent if one may now or if that cannot be known. */
     retryAt: Schema.optionalKey(At),
     /** How long the latest calls took, absent before the first one that was measured. */
     latency: Schema.optionalKey(Latency)
   }).annotate({ identifier: "Circuit" }))()
 
-/**
- * What a circuit is and has done.
- */
 export interface Circuit extends Schema.Schema.Type<typeof Circuit> {}
 
 /**
- * Schema of a change of a circuit's state.
+ * Change of the state of a circuit.
  */
 export const Change = /* @__PURE__ */ (() =>
   Schema.Struct({
-    /** When the control plane heard of it. */
+    /** When the control plane received it. */
     at: At,
     name: Schema.String,
     key: Schema.optionalKey(Schema.String),
@@ -242,13 +236,10 @@ export const Change = /* @__PURE__ */ (() =>
     to: CircuitState.CircuitState
   }).annotate({ identifier: "Change" }))()
 
-/**
- * Change of a circuit's state.
- */
 export interface Change extends Schema.Schema.Type<typeof Change> {}
 
 /**
- * Schema of circuits at a moment.
+ * List of circuits at a moment.
  *
  * **Details**
  *
@@ -259,46 +250,40 @@ export const Circuits = /* @__PURE__ */ (() =>
   Schema.Struct({
     at: At,
     circuits: Schema.Array(Circuit),
-    /** Circuits that there are, listed or not. */
+    /** Number of all circuits, listed or not. */
     total: Schema.Int
   }).annotate({ identifier: "Circuits" }))()
 
-/**
- * Circuits at a moment.
- */
 export interface Circuits extends Schema.Schema.Type<typeof Circuits> {}
 
 /**
- * Schema of what changed in the list of circuits since the event before.
+ * Differences in the list of circuits since the event before.
  */
 export const Update = /* @__PURE__ */ (() =>
   Schema.Struct({
     at: At,
-    /** Circuits of the list that are not as they were. */
+    /** Circuits of the list that differ. */
     circuits: Schema.Array(Circuit),
     /** Circuits that left the list. */
     gone: Schema.Array(Schema.Struct({ name: Schema.String, key: Schema.optionalKey(Schema.String) })),
     total: Schema.Int
   }).annotate({ identifier: "Update" }))()
 
-/**
- * What changed in the list of circuits since the event before.
- */
 export interface Update extends Schema.Schema.Type<typeof Update> {}
 
 /**
- * Schema of what circuits did, by period.
+ * Calls of circuits by period.
  *
  * **Details**
  *
  * A circuit has one number for each period, the newest last, and fewer than
- * `periods` where it is younger. Circuits that did nothing are left out.
+ * `periods` where it is younger. Circuits without calls are left out.
  */
 export const Activity = /* @__PURE__ */ (() =>
   Schema.Struct({
     /** When the last period ended. */
     at: At,
-    /** How long a period is. */
+    /** Length of a period. */
     everyMillis: Schema.Finite,
     periods: Schema.Int,
     circuits: Schema.Array(
@@ -312,28 +297,22 @@ export const Activity = /* @__PURE__ */ (() =>
     )
   }).annotate({ identifier: "Activity" }))()
 
-/**
- * What circuits did, by period.
- */
 export interface Activity extends Schema.Schema.Type<typeof Activity> {}
-
-/**
- * Schema of a sign of life of a stream.
- */
-export const Alive = /* @__PURE__ */ (() =>
-  Schema.Struct({
-    at: At,
-    /** How often there is one. A stream without any for much longer is broken, whoever says so. */
-    everyMillis: Schema.Finite
-  }).annotate({ identifier: "Alive" }))()
 
 /**
  * Sign of life of a stream.
  */
+export const Alive = /* @__PURE__ */ (() =>
+  Schema.Struct({
+    at: At,
+    /** Time between two of them. A stream without one for much longer is broken, even without an error. */
+    everyMillis: Schema.Finite
+  }).annotate({ identifier: "Alive" }))()
+
 export interface Alive extends Schema.Schema.Type<typeof Alive> {}
 
 /**
- * Schema of one circuit with its history.
+ * Circuit with its history.
  */
 export const CircuitWithHistory = /* @__PURE__ */ (() =>
   Schema.Struct({
@@ -343,7 +322,7 @@ export const CircuitWithHistory = /* @__PURE__ */ (() =>
   }).annotate({ identifier: "CircuitWithHistory" }))()
 
 /**
- * Schema of a policy, as `Policy.describe` says it.
+ * Policy as `Policy.describe` describes it.
  */
 export const PolicyDescription = /* @__PURE__ */ (() =>
   Schema.Struct({
@@ -354,7 +333,7 @@ export const PolicyDescription = /* @__PURE__ */ (() =>
   }).annotate({ identifier: "Policy" }))()
 
 /**
- * Schema of the events of the stream.
+ * Event of the stream.
  *
  * **Details**
  *
@@ -372,9 +351,6 @@ export const Event = /* @__PURE__ */ (() =>
     Schema.Struct({ event: Schema.Literal("alive"), data: Schema.fromJsonString(Alive) })
   ]))()
 
-/**
- * Event of the stream.
- */
 export type Event = (typeof Event)["Type"]
 
 const For = /* @__PURE__ */ (() =>
@@ -397,12 +373,12 @@ const change = /* @__PURE__ */ (() => ({
 }))()
 
 /**
- * Schema of what ends a hold or resets a circuit.
+ * Payload of a request that ends a hold or resets a circuit.
  */
 export const Operation = /* @__PURE__ */ (() => Schema.Struct(change).annotate({ identifier: "Operation" }))()
 
 /**
- * Schema of what holds a circuit.
+ * Payload of a request that holds a circuit.
  */
 export const Hold = /* @__PURE__ */ (() =>
   Schema.Struct({ ...change, for: Schema.optionalKey(For) }).annotate({ identifier: "Hold" }))()
@@ -489,7 +465,7 @@ export const Base = /* @__PURE__ */ (() =>
 export const Api = /* @__PURE__ */ (() => Base.add(CircuitsGroup, HealthGroup, OperationsGroup))()
 
 /**
- * Returns the OpenAPI document of what is mounted.
+ * Returns the OpenAPI document of the routes that are mounted.
  */
 export const document = (options: {
   readonly prefix: string

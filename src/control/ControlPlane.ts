@@ -1,20 +1,20 @@
 /**
  * Control plane of an application: an HTTP API that shows its circuits and
- * steers them.
+ * operates them.
  *
  * **Details**
  *
  * - Nothing is served unless the layer is mounted. Routes that change something
- *   are there only where a token is configured, or where the application
- *   authorizes by itself (`layerAuthorized`).
+ *   exist only if a token is configured, or if the application authorizes
+ *   requests itself (`layerAuthorized`).
  * - Tokens are bearer tokens in the header `authorization`. Cookies and queries
- *   are not looked at, and no CORS header is sent.
- * - Every change is logged with who made it, why and what.
- * - The health report is there where the `Health` service is.
+ *   are ignored, and no CORS header is sent.
+ * - Every change is logged with the operator, the reason and the operation.
+ * - The health report exists if the `Health` service is provided.
  *
  * **Gotchas**
  *
- * A reader of `/events` is not known to be gone before its connection closes.
+ * A reader of `/events` counts as one until its connection closes.
  *
  * **Example** (Mounting it)
  *
