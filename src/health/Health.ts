@@ -156,7 +156,7 @@ export const layer = <C extends Checks = Record<never, never>, RS = never>(
  * **Details**
  *
  * The check sees the services of the caller. A name that is empty or taken, and
- * a second argument that is no check, are an `InvalidOptionError` as a defect:
+ * a second argument that is not a check, are an `InvalidOptionError` as a defect:
  * they are mistakes in the program.
  */
 export const register = <R>(name: string, check: Check<R>): Effect.Effect<void, never, Health | Scope.Scope | R> => {
@@ -232,18 +232,18 @@ export const drainScoped: Effect.Effect<void, never, Health | Scope.Scope> = /* 
   Health.use((health) => health.drainScoped))()
 
 /**
- * Says whether readiness is turned off.
+ * Returns whether readiness is turned off.
  */
 export const isDraining: Effect.Effect<boolean, never, Health> = /* @__PURE__ */ (() =>
   Health.use((health) => health.isDraining))()
 
 /**
- * Stream of the changes of what the checks say, from the subscription on. It
+ * Stream of the changes of the status of checks, from the subscription on. It
  * ends with the layer.
  *
  * **Details**
  *
- * A check says something when it runs: without `schedule` that is when somebody
+ * The status can change when a check runs: without `schedule` that is when somebody
  * asks for a report. A subscriber that falls 128 changes behind loses the
  * oldest.
  */

@@ -17,7 +17,7 @@
  * - Messages and details of checks and the version are left out unless `details`
  *   says otherwise. Then a report is always complete.
  * - Probes share the runs of checks and the age of results with all other
- *   reports. A prober that goes away is no longer waited for.
+ *   reports. A run is not kept for a prober that has left.
  * - The request logger leaves probes out.
  * - While the service drains, each response of the router asks its client to
  *   close the connection, so that the next request goes to another instance.
@@ -253,7 +253,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Health.H
  *
  * **Details**
  *
- * When the layer closes, readiness turns off, the server goes on for `drainFor`,
+ * When the layer closes, readiness turns off, the server continues for `drainFor`,
  * and only then is the layer of the server closed. What that does with the
  * requests that are under way is its own: `NodeHttpServer` waits for them, 20
  * seconds at most. Throws an `InvalidOptionError` for an option that breaks a

@@ -69,7 +69,7 @@ export const resolveBreaker = (options: BreakerOptions = {}): ResolvedBreaker =>
 }
 
 /**
- * Creates a check from a breaker, or from the class that stands for one.
+ * Creates a check from a breaker, or from its class.
  *
  * **Details**
  *

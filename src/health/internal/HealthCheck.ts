@@ -160,7 +160,7 @@ export const healthy = (details?: unknown): Result => result("healthy", undefine
 
 /**
  * Creates the result of a check that found something wrong with which the
- * service can go on.
+ * service can continue.
  */
 export const degraded = (message: string, details?: unknown): Result => result("degraded", message, details)
 
@@ -185,7 +185,7 @@ export const isCheck = (u: unknown): u is Check<unknown> => hasProperty(u, Check
  * **Details**
  *
  * Throws an `InvalidOptionError` for an option that breaks a rule, and for a
- * first argument that is no `Effect`, such as a function.
+ * first argument that is not an `Effect`, such as a function.
  *
  * **Gotchas**
  *

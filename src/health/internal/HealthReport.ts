@@ -92,7 +92,7 @@ const Elapsed: Schema.Codec<Duration.Duration, number> = /* @__PURE__ */ (() =>
   ))()
 
 /**
- * What one check found.
+ * Result of one check in a report.
  */
 export interface CheckReport {
   /** Name under which the check is registered. */
@@ -104,14 +104,14 @@ export interface CheckReport {
   readonly message?: string
   /** How long the check took to answer. */
   readonly latency: Duration.Duration
-  /** What else the check had to say. */
+  /** Further facts that the check gave. */
   readonly details?: Schema.Json
   /** When the check answered. */
   readonly checkedAt: DateTime.Utc
 }
 
 /**
- * JSON of what one check found.
+ * Result of one check in JSON.
  */
 export interface CheckReportJson {
   readonly name: string
@@ -126,7 +126,7 @@ export interface CheckReportJson {
 }
 
 /**
- * Schema of what one check found.
+ * Schema of the result of one check.
  */
 export const CheckReport: Schema.Codec<CheckReport, CheckReportJson> = /* @__PURE__ */ (() =>
   Schema.Struct({
@@ -140,7 +140,7 @@ export const CheckReport: Schema.Codec<CheckReport, CheckReportJson> = /* @__PUR
   }))()
 
 /**
- * What all checks together say.
+ * Report on all checks.
  */
 export interface Report {
   readonly status: Status
@@ -152,12 +152,12 @@ export interface Report {
   readonly uptime: Duration.Duration
   /** When the report was made. */
   readonly timestamp: DateTime.Utc
-  /** What each check found, in the order of registration. */
+  /** Results of the checks, in the order of registration. */
   readonly checks: ReadonlyArray<CheckReport>
 }
 
 /**
- * JSON of what all checks together say.
+ * Report in JSON.
  */
 export interface ReportJson {
   readonly status: Status
@@ -184,7 +184,7 @@ export const Report: Schema.Codec<Report, ReportJson> = /* @__PURE__ */ (() =>
   }))()
 
 /**
- * Returns what several checks together say.
+ * Returns the status of several checks together.
  */
 export const statusOf = (checks: Iterable<Pick<CheckReport, "status" | "critical">>): Status => {
   let status: Status = "healthy"
