@@ -99,7 +99,7 @@ const module = "CircuitBreaker"
  *
  * Where `CircuitBreakers` is in the context, it is registered for as long as the
  * scope is open: the same name with the same options is the same breaker, and
- * with others it dies with a `BreakerConflictError`. Throws an
+ * other options throw a `BreakerConflictError` as a defect. Throws an
  * `InvalidOptionError` for a bad option.
  */
 export const make = (
@@ -302,17 +302,17 @@ interface OrElse<A, E, R> {
   readonly orElse: (refused: CircuitOpenError) => Effect.Effect<A, E, R>
 }
 
-// Options of which none looks at the effect: it may be a union, whose errors cannot be inferred.
+// Options that do not depend on the effect: it may be a union, whose errors cannot be inferred.
 type Unclassified = KeyOptions & { readonly [Option in keyof Outcome.Options]?: undefined }
 
 type AnyProtectOptions = ProtectOptions<unknown, unknown> & {
   readonly orElse?: ((refused: CircuitOpenError) => AnyEffect) | undefined
 }
 
-// What all effects share that one use of `protect` makes.
+// Shared by all effects that one use of `protect` makes.
 interface Guard {
   readonly source: Source<unknown>
-  /** The source, where it is no class. */
+  /** The source, where it is not a class. */
   readonly breaker: CircuitBreaker | undefined
   readonly key: string | undefined
   readonly classify: Outcome.Classify | undefined
@@ -368,7 +368,7 @@ const Protected = /* @__PURE__ */ (() => {
 })()
 
 /**
- * Admission of one piece of work that is no single effect, such as a stream or
+ * Admission of one piece of work that is not a single effect, such as a stream or
  * a connection.
  *
  * **Details**
@@ -447,7 +447,7 @@ export const permit = <I = never>(
   )
 
 /**
- * Returns what a circuit is and has done.
+ * Returns the status of a circuit: its state and counts.
  *
  * **Details**
  *
@@ -460,8 +460,7 @@ export const status = <I = never>(
   Effect.withFiber((fiber) => find(source, fiber).statusOf(options?.key))
 
 /**
- * Returns what the breaker's own circuit and those of its keys are and have
- * done.
+ * Returns the status of the breaker's own circuit and of those of its keys.
  */
 export const statuses = <I = never>(source: Source<I>): Effect.Effect<ReadonlyArray<CircuitStatus.Status>, never, I> =>
   Effect.withFiber((fiber) => {
@@ -503,7 +502,7 @@ export const holdClosed = <I = never>(
 ): Effect.Effect<void, never, I> => operate(source, "hold-closed", options)
 
 /**
- * Ends a hold. What was held closes with clean counts.
+ * Ends a hold. The circuits close with clean counts.
  *
  * **Details**
  *

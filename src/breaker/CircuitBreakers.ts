@@ -74,7 +74,7 @@ export class UnknownBreakerError
 export class BreakerConflictError extends Data.TaggedError("BreakerConflictError")<{
   /** Name of both. */
   readonly breaker: string
-  /** What differs, each as `option: this | that`. */
+  /** Options that differ, each as `option: this | that`. */
   readonly differences: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -101,7 +101,7 @@ export class CircuitBreakers extends Context.Service<
   {
     /** Breakers by name, in order of registration. */
     readonly entries: Map<string, Entry>
-    /** Called for each change of any breaker. What one throws is logged. */
+    /** Called for each change of any breaker. Errors that they throw are logged. */
     readonly listeners: Set<CircuitChange.Listener>
     /** Called when a breaker came or went. */
     readonly watchers: Set<() => void>

@@ -16,7 +16,7 @@
  *
  * **Gotchas**
  *
- * - Effect's error is no refusal of this package: `Retry` retries it unless
+ * - Effect's error is not a refusal of this package: `Retry` retries it unless
  *   `while` says otherwise, and a breaker around the call counts it.
  * - Effect's breaker lets the next probe start at once after one that was
  *   ignored; here it waits for `halfOpen.pace`.
@@ -163,7 +163,7 @@ const toError = (refused: CircuitBreaker.CircuitOpenError, key: string): Persist
   })
 
 const toState = (breaker: CircuitBreaker.CircuitBreaker, key: string, now: number): Persistence.State => {
-  // A hold on the breaker is one on all keys.
+  // A hold on the breaker also holds its keys.
   const circuit = CircuitState.isHeld(breaker.main.current) ? breaker.main : breaker.existing(key)
   const state = circuit?.current ?? CircuitState.initial
   switch (state._tag) {

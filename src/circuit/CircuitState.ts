@@ -54,7 +54,7 @@ export interface Closed {
 }
 
 /**
- * What one of several processes says of a circuit that is closed for all.
+ * Vote of one process to open a circuit that is closed for all.
  */
 export interface Vote {
   /** Process that votes to open it. */
@@ -156,7 +156,7 @@ export interface Config {
 }
 
 /**
- * What happens to a circuit.
+ * Input of the state machine.
  */
 export type Event =
   /** A call asks to run. */
@@ -194,12 +194,12 @@ export type Event =
   | { readonly _tag: "Reset" }
 
 /**
- * What the state machine answers.
+ * Answer of the state machine.
  *
  * **Details**
  *
  * `permit` is 0 for a call through a closed circuit and above for a probe.
- * `retryAt` is when a call may next be admitted, absent where nobody can know.
+ * `retryAt` is when a call may next be admitted, absent where it is unknown.
  */
 export type Decision =
   | { readonly _tag: "Admitted"; readonly generation: number; readonly permit: number }
@@ -207,7 +207,7 @@ export type Decision =
   | { readonly _tag: "Done" }
 
 /**
- * What the state machine answers to an admission.
+ * Answer of the state machine to an admission.
  */
 export type Answer = Exclude<Decision, { readonly _tag: "Done" }>
 

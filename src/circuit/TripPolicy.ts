@@ -16,7 +16,7 @@
  *
  * **Gotchas**
  *
- * A copy of a policy's data is no policy. Store what `describe` returns, and read
+ * A copy of a policy's data is not a policy. Store what `describe` returns, and read
  * it with `fromJson`.
  *
  * **Example** (Opening at the third failure among ten calls, or when most calls are slow)
@@ -42,12 +42,12 @@ import * as Window from "./internal/Window.ts"
 export type { Window } from "./internal/Window.ts"
 
 /**
- * Key of what a policy does.
+ * Key of the functions of a policy.
  */
 export const TypeId = "~effect-resilience/TripPolicy"
 
 /**
- * What every policy has.
+ * Part that all policies have.
  */
 export interface Policy<Tag extends string> {
   readonly _tag: Tag
@@ -115,7 +115,7 @@ export interface Trip {
 }
 
 /**
- * What a window has counted.
+ * Count of a window.
  */
 export interface Count {
   readonly policy: TripPolicy["_tag"]
@@ -125,10 +125,11 @@ export interface Count {
 }
 
 /**
- * What policies of one kind do. A window is one that they made for that policy.
+ * Functions of the policies of one kind. A window is one that they made for that
+ * policy.
  */
 export interface Methods<P, W> {
-  /** Returns whether the policy looks at when calls end, or at how long they take. */
+  /** Returns whether the policy needs to know when calls end, or how long they take. */
   isTimed(policy: P): boolean
   /** Returns how long a call must take to be slow, in milliseconds. */
   slowAfterMillis(policy: P): number
@@ -232,7 +233,7 @@ const failuresMethods: Methods<Failures, Window.LastCalls> = {
 }
 
 /**
- * Options of the policies that look at a share of calls over time.
+ * Options of the policies that count a share of calls over time.
  */
 export interface ShareOptions {
   /** Share that opens the circuit, in (0, 1]. Default: 0.5. */
@@ -364,12 +365,12 @@ export const check = <P extends TripPolicy>(policy: P, field = "trip"): P =>
 
 /**
  * Returns how long a call must take to be slow, in milliseconds, or `Infinity`
- * where the policy does not look at that.
+ * where the policy counts no slow calls.
  */
 export const slowAfterMillis = (policy: TripPolicy): number => policy[TypeId].slowAfterMillis(policy)
 
 /**
- * Returns whether a policy looks at when calls end, or at how long they take.
+ * Returns whether a policy needs to know when calls end, or how long they take.
  */
 export const isTimed = (policy: TripPolicy): boolean => policy[TypeId].isTimed(policy)
 

@@ -37,13 +37,13 @@ export class Breaker implements Circuit.Common {
   readonly sharing: Sharing | undefined
   /** The breaker's own circuit. Where it is held, its keys are too. */
   readonly main: Circuit.Circuit
-  /** Called for each change of state. What one throws is logged. */
+  /** Called for each change of state. Errors that they throw are logged. */
   readonly listeners: Set<CircuitChange.Listener> = new Set()
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock
-  /** Who looks at single calls, if anybody does. */
+  /** Observer of single calls, if there is one. */
   observer: Circuit.CallObserver | undefined = undefined
-  /** Whether anybody looks at how long calls take, or at when they end. */
+  /** Whether how long calls take, or when they end, is needed. */
   timed: boolean
   /** Whether a success only ends a streak of failures. */
   readonly plain: boolean
@@ -108,12 +108,12 @@ export class Breaker implements Circuit.Common {
     return this.keyed === undefined ? [this.main] : [this.main, ...this.keyed.values()]
   }
 
-  /** What the breaker's own circuit is and has done. */
+  /** Status of the breaker's own circuit. */
   get status(): Effect.Effect<CircuitStatus.Status> {
     return this.statusOf(undefined)
   }
 
-  /** Returns what the circuit of a key is and has done. A key that was never used is closed. */
+  /** Returns the status of the circuit of a key. A key that was never used is closed. */
   statusOf(key: string | undefined): Effect.Effect<CircuitStatus.Status> {
     return Effect.map(Clock.currentTimeMillis, (now) =>
       statusAt(this, this.existing(key) ?? new Circuit.Circuit(this, key), now)

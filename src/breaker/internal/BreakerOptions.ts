@@ -67,9 +67,9 @@ export interface HalfOpenOptions {
  * **Details**
  *
  * A circuit that is open, half-open, held or in use is not forgotten, so there
- * may be more than `max` while there are as many of those. It may be once nobody
- * has asked for it for `idleFor` after its open time, its pace or its hold was
- * over.
+ * may be more than `max` while there are as many of those. It may be forgotten
+ * once it was not used for `idleFor` after its open time, its pace or its hold
+ * was over.
  */
 export interface KeysOptions {
   /** Circuits that are kept; beyond, the least recently used are forgotten. Default: 10 000. */

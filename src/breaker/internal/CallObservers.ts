@@ -1,5 +1,5 @@
 /**
- * Observers of single calls: any number of them may look at one breaker, and
+ * Observers of single calls: any number of them may observe one breaker, and
  * follow the breakers of a registry as they come and go.
  */
 import { constVoid } from "effect/Function"
@@ -21,9 +21,9 @@ interface Observing {
 const observing = /* @__PURE__ */ new WeakMap<Breaker.Breaker, ReadonlyArray<Observing>>()
 
 /**
- * Lets an observer look at the calls of a breaker, and returns the function that
- * ends it. `timed` says whether it has to know how long calls take, which each
- * call pays for.
+ * Adds an observer of the calls of a breaker, and returns the function that
+ * removes it. `timed` says whether it has to know how long calls take, which
+ * each call pays for.
  */
 export const observe = (breaker: Breaker.Breaker, observer: Part, timed: boolean): (() => void) => {
   const own = { observer, timed }
@@ -41,7 +41,7 @@ const set = (breaker: Breaker.Breaker, all: ReadonlyArray<Observing>): void => {
   breaker.timed = TripPolicy.isTimed(breaker.options.trip) || all.some(({ timed }) => timed)
 }
 
-// Calls go straight to the one who looks at them, where there is only one.
+// Where there is only one observer, calls go straight to it.
 const together = (parts: ReadonlyArray<Part>): Circuit.CallObserver => {
   const settled = parts.flatMap((part) => part.settled?.bind(part) ?? [])
   const refused = parts.flatMap((part) => part.refused?.bind(part) ?? [])

@@ -29,7 +29,7 @@ import * as CircuitChange from "./CircuitChange.ts"
 import * as CircuitOpenError from "./CircuitOpenError.ts"
 
 /**
- * What the circuits of a breaker have in common.
+ * Part of a breaker that its circuits share.
  */
 export interface Common {
   /** Name of the breaker. */
@@ -42,11 +42,11 @@ export interface Common {
   readonly openMillis: (opening: number) => number | Effect.Effect<number>
   /** Called for each change of state. */
   readonly listeners: ReadonlySet<CircuitChange.Listener>
-  /** Who looks at single calls, if anybody does. */
+  /** Observer of single calls, if there is one. */
   readonly observer: CallObserver | undefined
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock
-  /** Whether anybody looks at how long calls take, or at when they end. */
+  /** Whether how long calls take, or when they end, is needed. */
   readonly timed: boolean
   /** Whether a success only ends a streak of failures. */
   readonly plain: boolean
@@ -55,13 +55,13 @@ export interface Common {
 }
 
 /**
- * Somebody who looks at single calls. What it does is done while they run, and
- * it must not throw.
+ * Observer of single calls. Its functions run as part of them, and must not
+ * throw.
  */
 export interface CallObserver {
   /**
    * Called when the outcome of a call is recorded, of each call where the breaker is timed. A number of
-   * milliseconds that is not at least 0 says that nobody knows.
+   * milliseconds below 0, or NaN, says that it is not known.
    */
   readonly settled: (circuit: Circuit, outcome: Outcome.Outcome["_tag"], millis: number) => void
   /** Called for each refusal, also those of a dry run. */
@@ -89,8 +89,8 @@ export interface Admission {
 }
 
 /**
- * Function that settles an admission by the exit of its call. Returns what is
- * left to do, if anything.
+ * Function that settles an admission by the exit of its call. Returns an effect
+ * that is left to run, if any.
  */
 export type Settle<in A = unknown, in E = unknown> = (exit: Exit.Exit<A, E>) => Effect.Effect<void> | undefined
 
@@ -100,7 +100,7 @@ export type Settle<in A = unknown, in E = unknown> = (exit: Exit.Exit<A, E>) => 
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * What comes of a call that asks to run.
+ * Result of a call that asks to run.
  */
 export type Admitted = Admission | CircuitOpenError.CircuitOpenError
 
@@ -119,7 +119,7 @@ export interface LastFailure {
 }
 
 /**
- * What only circuits in trouble count, so that the others stay small.
+ * Counts of circuits that had trouble. The others have none, and stay small.
  */
 export interface Tally {
   failures: number
@@ -135,8 +135,8 @@ export interface Tally {
 }
 
 /**
- * One live circuit, which is the cell of its store: here of the store that
- * shares with nobody. Its fields are for reading.
+ * One live circuit, which is the cell of its store: here of `CircuitStore.local`,
+ * and in `SharedCircuit` of one that may need time. Its fields are for reading.
  */
 export class Circuit implements CircuitStore.Cell {
   readonly breaker: Common
@@ -231,7 +231,7 @@ export class Circuit implements CircuitStore.Cell {
   admit(clock: Clock.Clock, _restore: Restore, key: string | undefined = this.key): Effect.Effect<Admitted> {
     const now = clock.currentTimeMillisUnsafe()
     this.breaker.clock = clock
-    // The store that shares with nobody answers at once.
+    // The local store answers at once.
     const { value } = CircuitStore.local.update(this, now, (state, at) =>
       CircuitState.admit(state, at, this.breaker.machine)
     ) as Exit.Success<CircuitStore.Applied<CircuitState.Answer>>
@@ -411,7 +411,7 @@ export class Circuit implements CircuitStore.Cell {
   // Begins to count for the current closed state.
   private count(): void {
     const state = this.current
-    // A store may write an equal state again, which is no reason to forget.
+    // A store may write an equal state again: the counts stay.
     if (this.counting?.generation !== state.generation) this.window = undefined
     this.counting = state
     // Bound, because that takes less memory than a closure.
@@ -446,7 +446,7 @@ export class Circuit implements CircuitStore.Cell {
 }
 
 /**
- * Returns a step for a store, of which nobody needs an answer.
+ * Returns a step for a store, without an answer.
  */
 export const unanswered =
   (step: Step): CircuitStore.Step<undefined> =>
@@ -459,7 +459,7 @@ export const isApplied = <A>(effect: Effect.Effect<A>): effect is Exit.Success<A
   Exit.isExit(effect) && Exit.isSuccess(effect)
 
 /**
- * Returns the tally of a circuit that has had none but successes.
+ * Returns the tally of a circuit that has had only successes.
  */
 export const noTally = (successes: number): Tally => ({
   failures: 0,
@@ -478,7 +478,7 @@ const checkOutcome = (outcome: Outcome.Outcome | undefined): Outcome.Outcome =>
     ? outcome
     : Rules.reject("Outcome", "classify", outcome, "a function that returns an Outcome")
 
-// A logger that fails is no reason for a call to fail.
+// A logger that fails must not fail a call.
 const quietly = (logged: Effect.Effect<void>): Effect.Effect<void> => Effect.catchCause(logged, () => Effect.void)
 
 /**

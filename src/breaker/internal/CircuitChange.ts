@@ -1,5 +1,5 @@
 /**
- * Changes of state: who hears of them, and what the log says.
+ * Changes of state: their listeners, and their lines in the log.
  */
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
@@ -18,12 +18,12 @@ export interface Change {
 }
 
 /**
- * Function that hears of changes.
+ * Function that is called for each change.
  */
 export type Listener = (change: Change) => void
 
 /**
- * Calls every listener, and then throws what the last one that threw did.
+ * Calls every listener, and then throws the last error that one of them threw.
  */
 export const tell = (listeners: Iterable<Listener>, change: Change): void => {
   let thrown: { readonly defect: unknown } | undefined

@@ -14,7 +14,7 @@ import * as Text from "../../core/internal/Text.ts"
 import * as Refusal from "../../core/Refusal.ts"
 
 /**
- * What a refusal says.
+ * Details of a refusal.
  */
 export interface CircuitOpenDetails {
   /** Name of the breaker. */
@@ -29,7 +29,7 @@ export interface CircuitOpenDetails {
   readonly reason: string | undefined
   /** Who holds the circuit open. */
   readonly by: string | undefined
-  /** Milliseconds until a call may next be admitted, absent where nobody can know. */
+  /** Milliseconds until a call may next be admitted, absent where it is unknown. */
   readonly retryAfterMillis: number | undefined
 }
 
@@ -47,7 +47,7 @@ export class CircuitOpenError extends Data.TaggedError("CircuitOpenError")<Circu
     return this.state === "HalfOpen" ? undefined : this.since
   }
 
-  /** How long until a call may next be admitted, absent where nobody can know. */
+  /** How long until a call may next be admitted, absent where it is unknown. */
   get retryAfter(): Duration.Duration | undefined {
     return this.retryAfterMillis === undefined ? undefined : Duration.millis(this.retryAfterMillis)
   }

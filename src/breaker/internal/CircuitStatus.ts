@@ -1,5 +1,5 @@
 /**
- * Status of circuits: what a circuit is and has done, as plain data.
+ * Status of circuits: state and counts, as plain data.
  */
 import * as Duration from "effect/Duration"
 import * as CircuitState from "../../circuit/CircuitState.ts"
@@ -8,8 +8,8 @@ import type * as Outcome from "../../core/Outcome.ts"
 import * as Circuit from "./Circuit.ts"
 
 /**
- * What a circuit has counted since it was made. Outcomes of calls are counted
- * whatever the circuit's state.
+ * Counts of a circuit since it was made. Outcomes of calls are counted whatever
+ * the circuit's state.
  */
 export interface Counts {
   /** Calls that were admitted. */
@@ -26,7 +26,7 @@ export interface Counts {
 }
 
 /**
- * What a circuit is and has done.
+ * State and counts of a circuit.
  */
 export interface Status {
   readonly name: string
@@ -41,12 +41,12 @@ export interface Status {
   /** Latest outcomes, the newest last, at most 16. */
   readonly recent: ReadonlyArray<Outcome.Outcome["_tag"]>
   readonly lastFailure: Circuit.LastFailure | undefined
-  /** How long until a call may next be admitted: zero where it may now, absent where nobody can know. */
+  /** How long until a call may next be admitted: zero where it may now, absent where it is unknown. */
   readonly retryAfter: Duration.Duration | undefined
 }
 
 /**
- * Returns what a circuit is and has done, at `now` in milliseconds since the
+ * Returns the status of a circuit at `now` in milliseconds since the
  * epoch. Reading changes nothing. `state` is the one that its calls meet.
  */
 export const make = (circuit: Circuit.Circuit, state: CircuitState.CircuitState, now: number): Status => {

@@ -55,7 +55,7 @@ export class SharedCircuit extends Circuit.Circuit {
     const asks = after !== before
     if (asks && this.asking) return answer({ before, after: before, answer: { _tag: "Refused" } })
     this.breaker.clock = clock
-    // What changes nothing is no question for the store.
+    // The store is not asked where nothing changes.
     if (!asks) return answer({ before, after, answer: local })
     const applied = this.store.update(this, now, step)
     if (Circuit.isApplied(applied)) return answer(applied.value)
@@ -64,7 +64,7 @@ export class SharedCircuit extends Circuit.Circuit {
       this.asking = false
       return undefined
     })
-    // The question goes on where its caller is interrupted.
+    // The question continues where its caller is interrupted.
     return Effect.flatMap(Effect.forkDetach(question, { startImmediately: true }), (asked) => {
       const giveBack = Effect.flatMap(Effect.flatMap(Fiber.join(asked), answer), (admitted) =>
         admitted instanceof CircuitOpenError

@@ -1,5 +1,5 @@
 /**
- * Windows: what has been counted of the latest calls. A window belongs to one
+ * Windows: counts of the latest calls. A window belongs to one
  * process and is never shared.
  *
  * **Details**
@@ -18,7 +18,7 @@
  * Count of hits in a row.
  */
 export class Streak {
-  /** Hits since the last call that was none. */
+  /** Hits since the last call that was not one. */
   hits = 0
 
   /** Counts a call. */
@@ -91,7 +91,7 @@ export class LastTime {
     this.hits++
   }
 
-  /** Forgets what is older than the window at `now`, in milliseconds. */
+  /** Forgets calls that are older than the window at `now`, in milliseconds. */
   advance(now: number): void {
     const current = Math.floor(now / this.width)
     const passed = current - this.latest
@@ -112,6 +112,6 @@ export class LastTime {
 }
 
 /**
- * What has been counted of the latest calls, by one or several windows.
+ * Counts of the latest calls, by one or several windows.
  */
 export type Window = Streak | LastCalls | LastTime | ReadonlyArray<Window>

@@ -11,6 +11,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { unhandled } from "effect/Types"
+import * as Text from "../../core/internal/Text.ts"
 import * as ControlApi from "../ControlApi.ts"
 import type { Resolved } from "./ControlOptions.ts"
 import * as Tokens from "./Tokens.ts"
@@ -101,10 +102,7 @@ const makeLimiter = /* @__PURE__ */ (() =>
     )
   ))()
 
-const explain = ({ cause, kind }: HttpApiError.HttpApiSchemaError): string => {
-  const text = `${kind}: ${cause.message}`
-  return text.length > 500 ? `${text.slice(0, 499)}…` : text
-}
+const explain = ({ cause, kind }: HttpApiError.HttpApiSchemaError): string => Text.cut(`${kind}: ${cause.message}`, 500)
 
 /** Reads the body, which is kept for the route that decodes it. */
 const checkBody = /* @__PURE__ */ (() =>

@@ -50,8 +50,14 @@ export const summary = (cause: Cause.Cause<unknown>): string => {
         : typeof error === "string"
           ? error
           : JSON.stringify(error)
-    return text.length > 200 ? `${text.slice(0, 199)}…` : text
+    return cut(text, 200)
   } catch {
     return "an error that cannot be shown"
   }
 }
+
+/**
+ * Returns a text of at most `max` characters, with `…` at the end where it was
+ * longer.
+ */
+export const cut = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max - 1)}…` : text)
