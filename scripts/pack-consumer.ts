@@ -141,6 +141,18 @@ export const envStore = CircuitStoreEnv.layer({
   postgres: () => Layer.empty as never,
   redis: () => Layer.empty as never
 })
+export const envStoreConfig = CircuitStoreEnv.config
+export const envStoreResolved = CircuitStoreEnv.resolve()
+export const envStoreDescribed = CircuitStoreEnv.describe()
+export const storeOptionSchemas = [
+  CircuitStoreEnv.Config,
+  CircuitStoreSql.Config,
+  CircuitStoreRedis.Config,
+  CircuitStoreTable.Config
+]
+export const storeDefaults = [CircuitStoreEnv.defaults, CircuitStoreSql.defaults, CircuitStoreRedis.defaults]
+export const sqlStoreResolved = CircuitStoreSql.resolve()
+export const redisStoreDescribed = CircuitStoreRedis.describe()
 export const lazyRedis = LazyRedis.layer
 export const sharedStore = CircuitStoreTable.make
 export const sharedStoreLayer = CircuitStoreTable.layer

@@ -128,21 +128,72 @@ export const apply = (
   })
 
 /**
- * Returns the first error of a history, if there is one. `late` says that views
- * have still to come to the end, and nothing else.
+ * First error of a history. `late` says that views have still to come to the
+ * end, and nothing else.
  */
-export const verify = (history: History): { readonly error: Law.LawError; readonly late: boolean } | undefined => {
-  const { cells, config, operations } = history
-  const found = (what: string, found: unknown, expected: unknown, late = false) => ({
+export interface Broken {
+  readonly error: Law.LawError
+  readonly late: boolean
+}
+
+/**
+ * Returns the first error of a history, if there is one.
+ */
+export const verify = (history: History): Broken | undefined => {
+  const changes = reported(history)
+  if ("error" in changes) return changes
+  const chain = chainOf(history, changes)
+  if ("error" in chain) return chain
+  const broken = brokenOrder(history, chain) ?? brokenPermits(history, chain)
+  if (broken !== undefined) return broken
+  for (const [client, cell] of history.cells.entries()) {
+    const broken = brokenView(history, chain, client, cell)
+    if (broken !== undefined) return broken
+  }
+  return undefined
+}
+
+// Change in the chain.
+interface Link {
+  readonly operation: Operation
+  readonly now: number
+  readonly before: State
+  readonly after: State
+  readonly answer: CircuitState.Decision
+}
+
+// Changes that updates reported, by the state that they began with, and those of updates that were interrupted.
+interface Changes {
+  readonly changes: Map<string, Link>
+  readonly perhaps: ReadonlyArray<Link>
+}
+
+interface Chain {
+  readonly links: ReadonlyArray<Link>
+  /** State that the chain ends with. */
+  readonly last: State
+  /** Returns how many changes led to a state, where the circuit had it. */
+  readonly position: (state: State) => number | undefined
+}
+
+const brokenBy =
+  (history: History) =>
+  (what: string, found: unknown, expected: unknown, late = false): Broken => ({
     error: Law.broken(what, found, expected, format(history)),
     late
   })
-  const nameOf = (operation: Operation) => `update ${operations.indexOf(operation)}`
 
-  // What an update reports is what its step did.
+const nameIn =
+  ({ operations }: History) =>
+  (operation: Operation): string =>
+    `update ${operations.indexOf(operation)}`
+
+/** Checks that what an update reports is what its step did, and returns the changes. */
+const reported = (history: History): Changes | Broken => {
+  const [found, nameOf] = [brokenBy(history), nameIn(history)]
   const changes = new Map<string, Link>()
   const perhaps: Array<Link> = []
-  for (const operation of operations) {
+  for (const operation of history.operations) {
     const { applied, died, steps } = operation
     if (died !== undefined) return found(`${nameOf(operation)} ends`, died, "no defect")
     if (applied === undefined) {
@@ -161,15 +212,20 @@ export const verify = (history: History): { readonly error: Law.LawError; readon
     }
     changes.set(from, { operation, ...step })
   }
+  return { changes, perhaps }
+}
 
-  // The changes form one chain.
+/** Checks that the changes form one chain, and returns it. */
+const chainOf = (history: History, { changes, perhaps }: Changes): Chain | Broken => {
+  const { cells, operations } = history
+  const [found, nameOf] = [brokenBy(history), nameIn(history)]
   const known = new Set(
     [
       ...operations.flatMap(({ applied }) => (applied === undefined ? [] : [applied.before])),
       ...cells.flatMap(({ seen }) => seen)
     ].map(Law.text)
   )
-  const chain: Array<Link> = []
+  const links: Array<Link> = []
   const positions = new Map([[Law.text(CircuitState.initial), 0]])
   for (let at = Law.text(CircuitState.initial); ;) {
     const link =
@@ -180,13 +236,13 @@ export const verify = (history: History): { readonly error: Law.LawError; readon
       })
     if (link === undefined) break
     changes.delete(at)
-    chain.push(link)
+    links.push(link)
     at = Law.text(link.after)
     if (positions.has(at)) return found(`${nameOf(link.operation)} leads to a new state`, link.after, "another state")
-    positions.set(at, chain.length)
+    positions.set(at, links.length)
   }
   const [loose] = changes.values()
-  const last = chain.at(-1)?.after ?? CircuitState.initial
+  const last = links.at(-1)?.after ?? CircuitState.initial
   if (loose !== undefined) {
     return found(
       `${nameOf(loose.operation)} changes a state that the circuit had`,
@@ -194,11 +250,14 @@ export const verify = (history: History): { readonly error: Law.LawError; readon
       `those up to ${Law.text(last)}`
     )
   }
-  const position = (state: State): number | undefined => positions.get(Law.text(state))
+  return { links, last, position: (state) => positions.get(Law.text(state)) }
+}
 
-  // Each update is applied between its begin and its end.
+/** Checks that each update is applied between its begin and its end. */
+const brokenOrder = (history: History, { last, position }: Chain): Broken | undefined => {
+  const [found, nameOf] = [brokenBy(history), nameIn(history)]
   const done: Array<{ readonly operation: Operation; readonly ended: number; readonly to: number }> = []
-  for (const operation of operations) {
+  for (const operation of history.operations) {
     const { applied, ended, view } = operation
     if (applied === undefined || ended === undefined || view === undefined) continue
     const from = position(applied.before)
@@ -217,12 +276,17 @@ export const verify = (history: History): { readonly error: Law.LawError; readon
     }
     done.push({ operation, ended, to })
   }
+  return undefined
+}
 
-  // A permit is given once, and no more are live than there may be.
+/** Checks that a permit is given once, and that no more are live than there may be. */
+const brokenPermits = (history: History, { links }: Chain): Broken | undefined => {
+  const { config } = history
+  const [found, nameOf] = [brokenBy(history), nameIn(history)]
   let live: Array<{ readonly permit: number; readonly until: number }> = []
   let generation = 0
   const given = new Set<string>()
-  for (const { after, answer, now, operation } of chain) {
+  for (const { after, answer, now, operation } of links) {
     if (after.generation !== generation) live = []
     generation = after.generation
     const { event } = operation
@@ -238,53 +302,52 @@ export const verify = (history: History): { readonly error: Law.LawError; readon
     if (live.length > config.probes)
       return found(`probes at one time after ${nameOf(operation)}`, live.length, config.probes)
   }
-
-  for (const [client, cell] of cells.entries()) {
-    const view = `the view of client ${client}`
-    // It only moves forward.
-    let latest = 0
-    for (const state of cell.seen) {
-      const at = position(state)
-      if (at === undefined) return found(`${view} is a state that the circuit had`, state, Law.text(last))
-      if (at < latest) return found(`${view} only moves forward`, state, chain[latest - 1]?.after)
-      latest = at
-    }
-    // What it was told and what it did itself leave no gap, and do not overlap.
-    const own = operations.filter((each) => each.client === client)
-    const moves = [...cell.told, ...own.flatMap(({ applied }) => applied ?? [])]
-      .map((move) => [position(move.before) ?? -1, position(move.after) ?? -1] as const)
-      .filter(([from, to]) => from !== to)
-      .toSorted(([a], [b]) => a - b)
-    let at = 0
-    for (const [from, to] of moves) {
-      // A change that an interrupted update made need not be told.
-      while (at < from && own.includes((chain[at] as Link).operation)) at++ // it is below the length of the chain
-      if (from !== at || to < from) {
-        const told = cell.told.map(({ after, before }) => `${brief(before)} to ${brief(after)}`).join(", ")
-        return found(
-          `client ${client} is told each change once`,
-          `${from} to ${to} (told: ${told})`,
-          `one that begins at ${at}`
-        )
-      }
-      at = to
-    }
-    const unwritten = cell.told.find(({ written }) => !written)
-    if (unwritten !== undefined) return found(`${view} is written before it is told`, brief(unwritten.after), "written")
-    if (latest < chain.length) return found(`${view} comes to the end`, cell.current, last, true)
-    while (at < latest && own.includes((chain[at] as Link).operation)) at++ // it is below the length of the chain
-    if (at < latest) return found(`client ${client} is told of the last change`, brief(cell.current), brief(last), true)
-  }
   return undefined
 }
 
-// Change in the chain.
-interface Link {
-  readonly operation: Operation
-  readonly now: number
-  readonly before: State
-  readonly after: State
-  readonly answer: CircuitState.Decision
+/** Checks that the view of a client only moves forward, and that it is told each change once. */
+const brokenView = (
+  history: History,
+  { last, links, position }: Chain,
+  client: number,
+  cell: Cell
+): Broken | undefined => {
+  const found = brokenBy(history)
+  const view = `the view of client ${client}`
+  // It only moves forward.
+  let latest = 0
+  for (const state of cell.seen) {
+    const at = position(state)
+    if (at === undefined) return found(`${view} is a state that the circuit had`, state, Law.text(last))
+    if (at < latest) return found(`${view} only moves forward`, state, links[latest - 1]?.after)
+    latest = at
+  }
+  // What it was told and what it did itself leave no gap, and do not overlap.
+  const own = history.operations.filter((each) => each.client === client)
+  const moves = [...cell.told, ...own.flatMap(({ applied }) => applied ?? [])]
+    .map((move) => [position(move.before) ?? -1, position(move.after) ?? -1] as const)
+    .filter(([from, to]) => from !== to)
+    .toSorted(([a], [b]) => a - b)
+  let at = 0
+  for (const [from, to] of moves) {
+    // A change that an interrupted update made need not be told.
+    while (at < from && own.includes((links[at] as Link).operation)) at++ // it is below the length of the chain
+    if (from !== at || to < from) {
+      const told = cell.told.map(({ after, before }) => `${brief(before)} to ${brief(after)}`).join(", ")
+      return found(
+        `client ${client} is told each change once`,
+        `${from} to ${to} (told: ${told})`,
+        `one that begins at ${at}`
+      )
+    }
+    at = to
+  }
+  const unwritten = cell.told.find(({ written }) => !written)
+  if (unwritten !== undefined) return found(`${view} is written before it is told`, brief(unwritten.after), "written")
+  if (latest < links.length) return found(`${view} comes to the end`, cell.current, last, true)
+  while (at < latest && own.includes((links[at] as Link).operation)) at++ // it is below the length of the chain
+  if (at < latest) return found(`client ${client} is told of the last change`, brief(cell.current), brief(last), true)
+  return undefined
 }
 
 /**
