@@ -1,5 +1,6 @@
 /**
- * The CLI `resilience`: what operators do with the circuits of a fleet.
+ * The command line `resilience`, by which operators see and change the circuits of
+ * a fleet.
  */
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
@@ -31,17 +32,14 @@ import * as Watch from "./commands/Watch.ts"
  */
 export const subcommands = [Setup.command, Status.command, Watch.command, ...Change.commands] as const
 
-/**
- * Command with all its subcommands.
- */
 export const command = Command.make("resilience").pipe(
-  Command.withDescription("Look at the circuits of a fleet, and change them"),
+  Command.withDescription("Show and change the circuits of a fleet"),
   Command.withSubcommands(subcommands),
   Command.withGlobalFlags(Flags.flags),
   Command.withExamples([
-    { command: "resilience setup", description: "Make the table" },
+    { command: "resilience setup", description: "Create the table" },
     { command: "resilience status", description: "Show the circuits" },
-    { command: "resilience hold-open payments --for 10m", description: "Refuse the calls of one" },
+    { command: "resilience hold-open payments --for 10m", description: "Refuse all calls of one circuit" },
     {
       command: "resilience status --url https://orders.internal/resilience",
       description: "Ask a running application"
@@ -63,7 +61,7 @@ const builtIns = [
   }
 ] as const
 
-/** Shows help as it is, and of a bad invocation what is bad about it. */
+/** Shows help unchanged, and a bad invocation as its errors, without the help. */
 const presenter: CliOutput.Presenter = {
   present: Effect.fnUntraced(function* (event) {
     if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
@@ -76,13 +74,13 @@ const complain = (message: string): Effect.Effect<void> =>
   Console.error(Redact.credentials(`resilience: ${message}`).split("\n").map(Print.safe).join("\n"))
 
 /**
- * What the commands of the CLI run with, beside the platform and the store.
+ * Services of the commands, besides the platform and the stores.
  */
 export const layer = Layer.mergeAll(
   CliConfig.layer({ builtIns }),
   CliOutput.layerPresenter(presenter),
   TerminalCapabilities.layer,
-  // What drivers log is said by the errors too.
+  // The errors repeat what drivers log.
   Layer.succeed(References.MinimumLogLevel, "None"),
   Logger.layer([])
 )

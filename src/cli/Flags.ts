@@ -6,20 +6,14 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 
-/**
- * Flag that says where circuits are.
- */
 export const Url = GlobalFlag.Setting("url")<Option.Option<Redacted.Redacted>>({
   flag: Flag.Redacted("url").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("Store or control plane, in place of the environment's"),
+    Flag.withDescription("Store or control plane (default: from the environment)"),
     Flag.optional
   )
 })
 
-/**
- * Flag that says in which namespace the circuits are.
- */
 export const Namespace = GlobalFlag.Setting("namespace")<Option.Option<string>>({
   flag: Flag.String("namespace").pipe(
     Flag.withMetavar("NAME"),
@@ -28,9 +22,6 @@ export const Namespace = GlobalFlag.Setting("namespace")<Option.Option<string>>(
   )
 })
 
-/**
- * Flag that says which table the circuits are in.
- */
 export const Table = GlobalFlag.Setting("table")<Option.Option<string>>({
   flag: Flag.String("table").pipe(
     Flag.withMetavar("NAME"),
@@ -39,19 +30,13 @@ export const Table = GlobalFlag.Setting("table")<Option.Option<string>>({
   )
 })
 
-/**
- * Flag that asks for JSON.
- */
 export const Json = GlobalFlag.Setting("json")<boolean>({
   flag: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withoutNegation, Flag.withDefault(false))
 })
 
-/**
- * Flags that every command takes.
- */
 export const flags = [Url, Namespace, Table, Json] as const
 
 /**
- * Services that hold the flags which say where circuits are.
+ * Services of the flags that locate the circuits.
  */
 export type LocationFlags = typeof Url.Identifier | typeof Namespace.Identifier | typeof Table.Identifier

@@ -6,7 +6,7 @@ import { createRequire } from "node:module"
 import { userInfo } from "node:os"
 import process from "node:process"
 
-/** Ends quietly where nobody reads on, as in `resilience status | head`. */
+/** Ends quietly if the reader of the output is gone, as in `resilience status | head`. */
 const onPipeClosed = (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1)
 }
@@ -42,7 +42,7 @@ const load = async () => {
 const [NodeRuntime, NodeServices] = await load()
 const { main } = await import("./program.ts")
 
-// The package's own description is beside src and dist alike.
+// The package.json is the same distance from src and from dist.
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
 main({

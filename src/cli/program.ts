@@ -1,5 +1,5 @@
 /**
- * The program `resilience`, given its platform.
+ * The program `resilience`, without its platform.
  */
 import type * as Command from "effect/cli/Command"
 import * as Data from "effect/Data"
@@ -13,9 +13,6 @@ class ExitCode extends Data.TaggedError("ExitCode")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
 }
 
-/**
- * Runs the program to its end.
- */
 export const main = (options: {
   readonly args: ReadonlyArray<string>
   readonly version: string
@@ -32,6 +29,6 @@ export const main = (options: {
       Effect.flatMap((code) => (code === 0 ? Effect.void : Effect.fail(new ExitCode({ code })))),
       Effect.provide([Drivers.layer(options.operator), Drivers.http, options.services])
     ),
-    // The program has said what failed.
+    // The program has printed its error.
     { disableErrorReporting: true }
   )

@@ -66,7 +66,7 @@ describe("status", () => {
       yield* put(fleet, "payments", open)
       const { code, err, out } = yield* run(fleet, ["status", "payment"])
       assert.deepStrictEqual([code, out], [3, ""])
-      assert.strictEqual(err, "resilience: no circuit in namespace default is named payment: there is payments")
+      assert.strictEqual(err, "resilience: no circuit in namespace default is named payment: did you mean payments?")
     })
   )
 
@@ -127,7 +127,7 @@ describe("status", () => {
       const fleet = world()
       const votes = [{ by: "web-1", at: 0 }]
       yield* put(fleet, "a", { _tag: "Closed", generation: 0, since: 0, openings: 0, openMillis: 0, votes })
-      assert.include((yield* run(fleet, ["status"])).out, "open only in those that vote to open it: web-1")
+      assert.include((yield* run(fleet, ["status"])).out, "open only in the instances that vote to open it: web-1")
       const { circuits } = decode(Output.Status, (yield* run(fleet, ["status", "--json"])).out)
       assert.deepStrictEqual(circuits[0]?.voters, ["web-1"])
     })
@@ -209,11 +209,11 @@ describe("holds", () => {
     })
   )
 
-  it.effect("says that counts begin again where a closed circuit is reset", () =>
+  it.effect("says that counts reset where a closed circuit is reset", () =>
     Effect.gen(function* () {
       const fleet = world()
       yield* put(fleet, "a", { _tag: "Closed", generation: 3, since: 5, openings: 2, openMillis: 9 })
-      assert.strictEqual((yield* run(fleet, ["reset", "a"])).out, "a: CLOSED, counts begin again")
+      assert.strictEqual((yield* run(fleet, ["reset", "a"])).out, "a: CLOSED, counts reset")
       assert.deepInclude(CircuitTable.decode(fleet.memory.rows.get("a")!.data)?.state, { openings: 0, openMillis: 0 })
     })
   )
@@ -225,7 +225,7 @@ describe("holds", () => {
       yield* put(fleet, "b", open)
       const { code, out } = yield* run(fleet, ["release", "*"])
       assert.strictEqual(code, 0)
-      assert.deepStrictEqual(out.split("\n"), ["a: HELD OPEN -> CLOSED", "b: OPEN, is not held, nothing changed"])
+      assert.deepStrictEqual(out.split("\n"), ["a: HELD OPEN -> CLOSED", "b: OPEN, not held, nothing changed"])
       assert.strictEqual(fleet.memory.rows.get("b")?.updatedBy, "web-1")
     })
   )
@@ -311,7 +311,7 @@ describe("setup", () => {
     Effect.gen(function* () {
       const fleet = world()
       assert.include((yield* run(fleet, ["setup", "--yes"])).out, "Created the table.")
-      assert.include((yield* run(fleet, ["setup", "-y"])).out, "already current")
+      assert.include((yield* run(fleet, ["setup", "-y"])).out, "already up to date")
     })
   )
 

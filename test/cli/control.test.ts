@@ -90,7 +90,7 @@ describe("status", () => {
       assert.deepStrictEqual(missing, {
         code: 3,
         out: "",
-        err: `resilience: no circuit in control plane ${url} is named payment: there is payments`
+        err: `resilience: no circuit in control plane ${url} is named payment: did you mean payments?`
       })
       assert.strictEqual((yield* run(url, ["status", "x*"])).code, 3)
     })
@@ -106,7 +106,7 @@ describe("status", () => {
       const { err, out } = yield* run(url, ["status", "--json"])
       const { circuits, total } = decode(Output.Status, out)
       assert.deepStrictEqual([circuits.length, total], [2000, 2006])
-      assert.strictEqual(err, "resilience: only 2000 of 2006 circuits are looked at")
+      assert.strictEqual(err, "resilience: only 2000 of 2006 circuits are listed")
       const last = yield* run(url, ["hold-open", "search:2004", ...why])
       assert.deepStrictEqual([last.code, last.err], [0, ""])
       assert.match(last.out, /^search:2004: CLOSED -> HELD OPEN/)
@@ -155,9 +155,9 @@ describe("changes", () => {
       const reset = yield* run(url, ["reset", "*", ...why])
       assert.deepStrictEqual(reset.out.split("\n"), [
         "payments: HELD CLOSED -> CLOSED",
-        "search: CLOSED, counts begin again",
-        "search:eu: CLOSED, counts begin again",
-        "search:us: CLOSED, counts begin again"
+        "search: CLOSED, counts reset",
+        "search:eu: CLOSED, counts reset",
+        "search:us: CLOSED, counts reset"
       ])
     })
   )
@@ -171,12 +171,12 @@ describe("changes", () => {
         [code, ...out.split("\n")],
         [
           0,
-          "search:eu: HELD OPEN, is held with its breaker, nothing changed",
-          "search:us: HELD OPEN, is held with its breaker, nothing changed"
+          "search:eu: HELD OPEN, held with its breaker, nothing changed",
+          "search:us: HELD OPEN, held with its breaker, nothing changed"
         ]
       )
       const other = yield* run(url, ["release", "payments", ...why])
-      assert.strictEqual(other.out, "payments: OPEN, is not held, nothing changed")
+      assert.strictEqual(other.out, "payments: OPEN, not held, nothing changed")
     })
   )
 
@@ -199,10 +199,7 @@ describe("changes", () => {
         for (let each = 0; each < 62; each++) yield* breaker(`b${each}`)
         const { code, err, out } = yield* run(url, ["hold-open", "*", ...why])
         assert.strictEqual(code, 0)
-        assert.strictEqual(
-          err,
-          "resilience: the control plane takes no more changes for now: the others follow as it allows"
-        )
+        assert.strictEqual(err, "resilience: the control plane limits changes: the others follow as it allows")
         assert.lengthOf(out.split("\n"), 62)
       }),
     20_000
@@ -219,7 +216,7 @@ describe("changes", () => {
         const url = `http://${origin}/resilience`
         const { code, err, out } = yield* run(url, [command, "payments"])
         assert.deepStrictEqual([code, out, requests], [2, "", 0])
-        assert.strictEqual(err, `resilience: --reason is needed: control plane ${url} logs why`)
+        assert.strictEqual(err, `resilience: --reason is required: control plane ${url} logs it`)
         for (const bad of [
           ["--reason", " "],
           ["--reason", "two\nlines"],
@@ -228,7 +225,7 @@ describe("changes", () => {
         ]) {
           const refused = yield* run(url, [command, "payments", ...bad])
           assert.deepStrictEqual([refused.code, requests], [2, 0])
-          assert.match(refused.err, /^resilience: --(reason|by) must be one line that is not blank/)
+          assert.match(refused.err, /^resilience: --(reason|by) must be one line of at most \d+ characters, not blank/)
         }
       })
     )
@@ -240,7 +237,7 @@ describe("changes", () => {
         const fleet = Support.world()
         yield* Support.put(fleet, "payments", CircuitState.hold(CircuitState.initial, { as: "HeldOpen" }, 1))
         const { code, err, out } = yield* Support.run(fleet, [command, "payments", ...why])
-        assert.deepStrictEqual([code, err], [0, `resilience: a store keeps no reason of a ${command}`])
+        assert.deepStrictEqual([code, err], [0, `resilience: a store does not keep the reason of a ${command}`])
         assert.include(out, "HELD OPEN -> CLOSED")
         const silent = yield* Support.run(fleet, [command, "payments"])
         assert.deepStrictEqual([silent.code, silent.err], [0, ""])
@@ -476,7 +473,7 @@ describe("watch", () => {
       yield* sees("present a CLOSED")
       yield* Effect.sleep("1200 millis")
       yield* Fiber.interrupt(fiber)
-      assert.deepStrictEqual(yield* TestConsole.errorLines, ["resilience: only 1 of 3 circuits are looked at"])
+      assert.deepStrictEqual(yield* TestConsole.errorLines, ["resilience: only 1 of 3 circuits are listed"])
     }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])]))
   )
 
@@ -491,7 +488,7 @@ describe("watch", () => {
       yield* serve({ port: first.port, token: Redacted.make("a-token-that-is-a-new-one") })
       const { code } = yield* Fiber.join(fiber)
       assert.strictEqual(code, 1)
-      assert.include(String((yield* TestConsole.errorLines).at(-1)), "is refused")
+      assert.include(String((yield* TestConsole.errorLines).at(-1)), "was refused")
     }).pipe(Effect.provide([TestConsole.layer, Logger.layer([])]))
   )
 
@@ -534,14 +531,14 @@ describe("errors", () => {
     ["403", status(403, html, page), "not allowed (AT)"],
     ["404", status(404, html, page), "there is no control plane at URL"],
     ["413 of a proxy", status(413, html, page), "the request is too large (AT)"],
-    ["415", status(415), "JSON is refused (AT)"],
+    ["415", status(415), "the server refuses JSON (AT)"],
     ["429", status(429, { "retry-after": "7" }), "too many requests: try again in 7s (AT)"],
-    ["503 of a proxy", status(503, html, page), "the server answers 503 (AT)"],
-    ["a page", status(200, html, page), "the answer is not one of a control plane of this version (AT)"],
+    ["503 of a proxy", status(503, html, page), "the server answered 503 (AT)"],
+    ["a page", status(200, html, page), "the answer is not from a control plane of this version (AT)"],
     [
       "JSON of something else",
       status(200, { "content-type": "application/json" }, "{}"),
-      "the answer is not one of a control plane of this version (AT)"
+      "the answer is not from a control plane of this version (AT)"
     ],
     [
       "a redirect",
@@ -577,12 +574,12 @@ describe("errors", () => {
       assert.deepStrictEqual(none, {
         code: 1,
         out: "",
-        err: `resilience: a token is needed: set RESILIENCE_CONTROL_TOKEN (control plane ${url})`
+        err: `resilience: a token is required: set RESILIENCE_CONTROL_TOKEN (control plane ${url})`
       })
       const wrong = yield* run(url, ["status"], { RESILIENCE_CONTROL_TOKEN: "another-token-of-somebody" })
       assert.strictEqual(
         wrong.err,
-        `resilience: the token of RESILIENCE_CONTROL_TOKEN is refused (control plane ${url})`
+        `resilience: the token in RESILIENCE_CONTROL_TOKEN was refused (control plane ${url})`
       )
     })
   )
@@ -595,7 +592,7 @@ describe("errors", () => {
       const { code, err } = yield* run(url, ["reset", "payments", ...why], {})
       assert.deepStrictEqual(
         [code, err],
-        [1, `resilience: it changes nothing: it is mounted without a token (control plane ${url})`]
+        [1, `resilience: the control plane is read-only: it is mounted without a token (control plane ${url})`]
       )
     })
   )
@@ -644,10 +641,10 @@ describe("errors", () => {
       })
       const proxied = `http://${origin}/resilience`
       const { code, err, out } = yield* run(proxied, ["reset", "*", ...why])
-      assert.deepStrictEqual([code, out], [3, "b: CLOSED, counts begin again"])
+      assert.deepStrictEqual([code, out], [3, "b: CLOSED, counts reset"])
       assert.strictEqual(
         err,
-        `resilience: the circuit is not there any more: No breaker has that name (control plane ${proxied})`
+        `resilience: the circuit no longer exists: No breaker has that name (control plane ${proxied})`
       )
     })
   )
@@ -798,7 +795,7 @@ describe("usage", () => {
       const { port } = yield* serve()
       const { code, err } = yield* run(`http://127.0.0.1:${port}`, ["status"])
       assert.strictEqual(code, 1)
-      assert.include(err, "its prefix is a part of the address")
+      assert.include(err, "its prefix is part of the address")
     })
   )
 })

@@ -68,7 +68,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
         const url = yield* server.database
         const sql = yield* server.client(url)
         for (const statement of CircuitMigration.steps("pg")[0]!.statements) yield* sql.unsafe(statement)
-        assert.match((yield* run(url, ["setup", "--yes"])).out, /\nUpdated the table, [^\n]*$/)
+        assert.match((yield* run(url, ["setup", "--yes"])).out, /\nUpdated the table [^\n]*$/)
       })
     )
 
@@ -112,7 +112,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
         const url = yield* (yield* Postgres.Server).database
         const { code, err } = yield* run(url, ["setup"])
         assert.strictEqual(code, 1)
-        assert.match(err, /^resilience: there is no terminal to ask on: [^\n]*$/)
+        assert.match(err, /^resilience: there is no terminal for a confirmation: [^\n]*$/)
         assert.include((yield* run(url, ["status"])).err, "there is no table resilience_circuits")
       })
     )

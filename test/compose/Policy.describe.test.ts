@@ -249,7 +249,7 @@ describe("warnings", () => {
 
   it("a retry inside a breaker goes on", () => {
     assert.deepStrictEqual(warnings(guard, retry), [
-      "the retry inside the circuit breaker goes on while the dependency fails, and counts as one call"
+      "the retry inside the circuit breaker continues while the dependency fails, and counts as one call"
     ])
     assert.deepStrictEqual(warnings(retry, guard), [])
   })

@@ -19,10 +19,10 @@ import * as Stores from "../places/Stores.ts"
 
 const by = Flag.String("by").pipe(
   Flag.withMetavar("WHO"),
-  Flag.withDescription("Who does it (default: the system's user)"),
+  Flag.withDescription("Who makes the change (default: the system user)"),
   Flag.filter(
     (text) => text.trim() !== "",
-    () => "must hold a character"
+    () => "must not be blank"
   ),
   Flag.optional
 )
@@ -67,29 +67,27 @@ const change = (action: Operation.Action, asked: Asked) =>
         ({ circuit }) => Effect.map(apply(circuit), (change) => changes.push(change)),
         { discard: true }
       )
-      // What was changed before a failure is said too.
+      // A failure does not hide the changes before it.
       yield* Effect.ensuring(
         all,
-        Effect.suspend(() => (changes.length === 0 ? Effect.void : say({ ...place.fields, action, changes })))
+        Effect.suspend(() => (changes.length === 0 ? Effect.void : print({ ...place.fields, action, changes })))
       )
     })
   )
 
-const say = Effect.fnUntraced(function* (
-  said: typeof Output.Changes.Type
+const print = Effect.fnUntraced(function* (
+  done: typeof Output.Changes.Type
 ): Effect.fn.Return<void, never, typeof Flags.Json.Identifier> {
-  if (yield* Flags.Json) return yield* Print.json(Output.Changes, said, "lines")
-  for (const { after, before, changed } of said.changes) {
+  if (yield* Flags.Json) return yield* Print.json(Output.Changes, done, "lines")
+  for (const { after, before, changed } of done.changes) {
     const states = [before.state, after.state].map((state) => state.replace("_", " "))
     const name = Print.safe(after.circuit)
-    const done =
-      states[0] === states[1] && said.action === "reset"
-        ? `${states[1] ?? ""}, counts begin again`
-        : states.join(" -> ")
+    const step =
+      states[0] === states[1] && done.action === "reset" ? `${states[1] ?? ""}, counts reset` : states.join(" -> ")
     yield* Console.log(
       changed
-        ? `${name}: ${done}${details(after)}`
-        : `${name}: ${states[1] ?? ""}, ${isHeld(after) ? "is held with its breaker" : "is not held"}, nothing changed`
+        ? `${name}: ${step}${details(after)}`
+        : `${name}: ${states[1] ?? ""}, ${isHeld(after) ? "held with its breaker" : "not held"}, nothing changed`
     )
   }
 })
@@ -110,7 +108,7 @@ const hold = (action: "hold-open" | "hold-closed", description: string) =>
     {
       name: Selection.name,
       forMillis,
-      reason: reason("Why, for those who look at it (needed for a control plane)"),
+      reason: reason("Reason for the hold (required for a control plane)"),
       by
     },
     (asked) => change(action, asked)
@@ -134,19 +132,16 @@ const end = (
     action,
     {
       name: Selection.name,
-      reason: reason("Why (needed for a control plane, a store keeps none)"),
+      reason: reason("Reason (required for a control plane, not kept by a store)"),
       by
     },
     (asked) => change(action, { ...asked, forMillis: Option.none() })
   ).pipe(Command.withDescription(description), Command.withExamples([example]))
 
-/**
- * Commands that change circuits.
- */
 export const commands = [
-  hold("hold-open", "Refuse all calls of a circuit, in the whole fleet"),
-  hold("hold-closed", "Admit all calls of a circuit, in the whole fleet, whatever their outcome"),
-  end("release", "End the hold of a circuit, which closes it", {
+  hold("hold-open", "Refuse all calls of a circuit in the whole fleet"),
+  hold("hold-closed", "Admit all calls of a circuit in the whole fleet, failing or not"),
+  end("release", "End the hold on a circuit, which closes it", {
     command: "resilience release payments",
     description: "One circuit"
   }),

@@ -1,12 +1,11 @@
 /**
- * Names of circuits as an operator writes them.
+ * Patterns for the names of circuits.
  */
 import * as Print from "../output/Print.ts"
 
 /**
- * Returns the resource keys that a name stands for. In a pattern `*` stands for
- * any text. A resource key that is written like the pattern is the only one
- * that it stands for.
+ * Returns the resource keys that match a pattern, in which `*` matches any text. A
+ * pattern that is itself a resource key matches only that one.
  */
 export const select = (pattern: string, resourceKeys: ReadonlyArray<string>): ReadonlyArray<string> => {
   const exact = resourceKeys.filter((key) => key === pattern || Print.safe(key) === pattern)
@@ -14,7 +13,7 @@ export const select = (pattern: string, resourceKeys: ReadonlyArray<string>): Re
   return resourceKeys.filter((key) => matches(pattern, key) || matches(pattern, Print.safe(key)))
 }
 
-// Without a regular expression, which could take for ever on a pattern of many stars.
+// No regular expression: one could take forever on a pattern with many stars.
 const matches = (pattern: string, text: string): boolean => {
   const [first = "", ...rest] = pattern.split("*")
   const last = rest.pop()
@@ -30,7 +29,7 @@ const matches = (pattern: string, text: string): boolean => {
 }
 
 /**
- * Returns at most `most` names that were perhaps meant, nearest first.
+ * Returns at most `most` names that are similar to a pattern, nearest first.
  */
 export const near = (pattern: string, resourceKeys: ReadonlyArray<string>, most: number): ReadonlyArray<string> =>
   resourceKeys
@@ -40,7 +39,7 @@ export const near = (pattern: string, resourceKeys: ReadonlyArray<string>, most:
     .slice(0, most)
     .map(({ key }) => key)
 
-/** Returns how many letters have to be changed, at most, and not more than 100. */
+/** Returns the edit distance of two texts, at most 100. */
 const distance = (a: string, b: string): number => {
   if (a.length > 100 || b.length > 100) return 100
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)

@@ -1,5 +1,5 @@
 /**
- * Circuits that a command is given by name.
+ * Circuits that the argument of a command selects.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Console from "effect/Console"
@@ -9,16 +9,13 @@ import * as Print from "../output/Print.ts"
 import * as Place from "../places/Place.ts"
 import * as NamePattern from "./NamePattern.ts"
 
-/**
- * Argument that names circuits.
- */
 export const name = Argument.String("NAME").pipe(
   Argument.withMetavar("name"),
   Argument.withDescription("Circuit, or a pattern with *")
 )
 
 /**
- * Lists the circuits that a name stands for, and fails where there are none.
+ * Lists the circuits that match a pattern, and fails if there are none.
  */
 export const select = Effect.fnUntraced(function* (
   place: Place.Place,
@@ -28,16 +25,16 @@ export const select = Effect.fnUntraced(function* (
   const found = selected(listing, pattern)
   if (pattern.includes("*")) yield* warn(listing)
   if (found.circuits.length > 0) return found
-  const named = `no circuit in ${place.label} is named`
-  if (pattern.includes("*")) return yield* Failure.unknown(`${named} like ${Print.safe(pattern)}`)
+  const none = `no circuit in ${place.label}`
+  if (pattern.includes("*")) return yield* Failure.unknown(`${none} matches ${Print.safe(pattern)}`)
   const names = listing.circuits.map(({ circuit }) => circuit.circuit)
   const near = NamePattern.near(pattern, names, 5).map(Print.safe)
-  const hint = near.length === 0 ? "" : `: there is ${near.join(", ")}`
-  return yield* Failure.unknown(`${named} ${Print.safe(pattern)}${hint}`)
+  const hint = near.length === 0 ? "" : `: did you mean ${near.join(", ")}?`
+  return yield* Failure.unknown(`${none} is named ${Print.safe(pattern)}${hint}`)
 })
 
 /**
- * Returns a listing of only the circuits that a name stands for.
+ * Returns a listing of only the circuits that match a pattern.
  */
 export const selected = (listing: Place.Listing, pattern: string): Place.Listing => {
   const names = new Set(
@@ -50,7 +47,7 @@ export const selected = (listing: Place.Listing, pattern: string): Place.Listing
 }
 
 /**
- * Says to the operator where a listing lacks circuits.
+ * Prints a warning if a listing lacks circuits.
  */
 export const warn = (listing: Place.Listing): Effect.Effect<void> => {
   const text = Place.incomplete(listing)

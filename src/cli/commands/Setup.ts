@@ -1,5 +1,5 @@
 /**
- * `resilience setup`: makes the table of circuits.
+ * `resilience setup`: creates or updates the table of circuits.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -16,26 +16,23 @@ import * as Flags from "../Flags.ts"
 import * as Location from "../places/Location.ts"
 import * as Stores from "../places/Stores.ts"
 
-const said = {
+const outcomes = {
   created: "Created the table.",
-  updated: "Updated the table, which was of an older version.",
-  current: "The table is already current: nothing changed."
+  updated: "Updated the table from an older version.",
+  current: "The table is already up to date: nothing changed."
 } as const
 
-/**
- * Makes the table of circuits, or brings it up to date.
- */
 export const command = Command.make(
   "setup",
   {
     dryRun: Flag.Boolean("dry-run").pipe(
-      Flag.withDescription("Show what would be run, and connect to nothing"),
+      Flag.withDescription("Show what would run, without connecting"),
       Flag.withoutNegation,
       Flag.withDefault(false)
     ),
     yes: Flag.Boolean("yes").pipe(
       Flag.withAlias("y"),
-      Flag.withDescription("Do not ask"),
+      Flag.withDescription("Do not ask for confirmation"),
       Flag.withoutNegation,
       Flag.withDefault(false)
     )
@@ -73,10 +70,10 @@ export const command = Command.make(
     if (where._tag === "None") return yield* Location.nowhere
     if (!yes) yield* ask(json, table)
     const outcome = yield* setup({ ...config, where })
-    yield* json ? report(outcome) : Console.log(said[outcome])
+    yield* json ? report(outcome) : Console.log(outcomes[outcome])
   })
 ).pipe(
-  Command.withDescription("Make the table of circuits in PostgreSQL, or bring it up to date"),
+  Command.withDescription("Create the table of circuits in PostgreSQL, or update it"),
   Command.withExamples([
     { command: "resilience setup --dry-run", description: "Show the SQL and the target" },
     { command: "resilience setup", description: "Show them, ask, and run the SQL" },
@@ -85,7 +82,7 @@ export const command = Command.make(
 )
 
 const target = (where: EnvVariables.Where, table: string): ReadonlyArray<string> => {
-  if (where._tag === "None") return ["Store     none is configured", `Table     ${Print.safe(table)}`]
+  if (where._tag === "None") return ["Store     not configured", `Table     ${Print.safe(table)}`]
   const lines = [
     ["Store", where._tag === "Postgres" ? "PostgreSQL" : "Redis"],
     ["Host", where.host],
@@ -102,7 +99,9 @@ const ask = Effect.fnUntraced(function* (json: boolean, table: string) {
   if (json) return yield* Failure.usage("setup --json does not ask: add --yes or --dry-run")
   const { stdinIsTerminal, stdoutIsTerminal } = yield* Stdio.Stdio
   if (!(yield* stdinIsTerminal) || !(yield* stdoutIsTerminal)) {
-    return yield* Failure.failed("there is no terminal to ask on: add --yes to run it, or --dry-run to look only")
+    return yield* Failure.failed(
+      "there is no terminal for a confirmation: add --yes to run it, or --dry-run only to show it"
+    )
   }
   const agreed = yield* Prompt.run(Prompt.Confirm({ message: `Run this for table ${Print.safe(table)}?` }))
   if (!agreed) return yield* Failure.failed("not run: nothing changed")

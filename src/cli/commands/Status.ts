@@ -14,7 +14,7 @@ import * as Output from "../output/Output.ts"
 import * as Print from "../output/Print.ts"
 import * as Flags from "../Flags.ts"
 
-/** Columns of the terminal, and 80 without one. */
+/** Columns of the terminal, or 80 without one. */
 const columns = Effect.gen(function* () {
   const { stdoutIsTerminal } = yield* Stdio.Stdio
   if (!(yield* stdoutIsTerminal)) return 80
@@ -22,9 +22,6 @@ const columns = Effect.gen(function* () {
   return Math.max(40, (yield* terminal.columns) || 80)
 })
 
-/**
- * Shows the circuits of the fleet.
- */
 export const command = Command.make(
   "status",
   { name: Selection.name.pipe(Argument.optional) },
@@ -49,7 +46,7 @@ export const command = Command.make(
   Command.withDescription("Show the circuits of the fleet"),
   Command.withExamples([
     { command: "resilience status", description: "All circuits of the namespace" },
-    { command: "resilience status 'search:*' --json", description: "All keys of one breaker, for a program" },
+    { command: "resilience status 'search:*' --json", description: "All keys of one breaker, as JSON" },
     {
       command: "resilience status --url https://orders.internal/resilience",
       description: "The circuits of a running application, from its control plane"

@@ -1,5 +1,5 @@
 /**
- * Spans of time as an operator writes them.
+ * Spans of time in arguments, such as `1h30m`.
  */
 
 /** Milliseconds of each unit. */
@@ -13,13 +13,10 @@ const millisOf: { readonly [unit: string]: number } = {
 
 const most = 3650 * 86_400_000
 
-/**
- * What a span of time looks like.
- */
 export const rule = "a span of time such as 90s, 10m, 1h30m or 2d, above zero and at most 3650d"
 
 /**
- * Returns the milliseconds of a span of time, or `undefined` where it is none.
+ * Returns the milliseconds of a span of time, or `undefined` for other text.
  */
 export const parse = (text: string): number | undefined => {
   if (!/^(\d+(\.\d+)?\s*[a-z]+\s*)+$/i.test(text)) return undefined

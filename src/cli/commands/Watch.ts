@@ -15,9 +15,6 @@ import * as Print from "../output/Print.ts"
 import * as Flags from "../Flags.ts"
 import * as Selection from "./Selection.ts"
 
-/**
- * Shows the circuits of the fleet until it is interrupted.
- */
 export const command = Command.make(
   "watch",
   { name: Selection.name.pipe(Argument.optional) },
@@ -84,7 +81,7 @@ const lines = ({ kind }: Place.Place, json: boolean): Effect.Effect<Place.Viewer
     }
   })
 
-/** Draws the table over and over. */
+/** Redraws the table in place. */
 const screen = Effect.fnUntraced(function* ({ label }: Place.Place) {
   const terminal = yield* Terminal.Terminal
   const display = (text: string) => Effect.ignore(terminal.display(text))
@@ -103,10 +100,10 @@ const screen = Effect.fnUntraced(function* ({ label }: Place.Place) {
     const shown = all.length <= room ? all : [...all.slice(0, room - 1), `... ${all.length - room + 1} more lines`]
     const foot = Print.cut(
       problem ??
-        `${Output.summary(circuits)}${last.unlisted === 0 ? "" : `, ${last.unlisted} left out`}, ${label}, ${Print.iso(last.now) ?? ""}. Ctrl-C ends.`,
+        `${Output.summary(circuits)}${last.unlisted === 0 ? "" : `, ${last.unlisted} not listed`}, ${label}, ${Print.iso(last.now) ?? ""}. Ctrl-C to end.`,
       columns
     )
-    // Each line clears what it leaves of the one before, so that nothing flickers.
+    // Each line clears the rest of the line below it: clearing the screen first would flicker.
     yield* display(`\u001b[H${[...shown, "", foot].map((line) => `${line}\u001b[K`).join("\n")}\u001b[J`)
   })
   return {

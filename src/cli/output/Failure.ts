@@ -1,20 +1,18 @@
 /**
- * How a command of the CLI fails: a line for the operator and an exit code.
+ * Errors of commands: a line for the operator and an exit code.
  */
 import * as Data from "effect/Data"
 
-/**
- * Exit codes, and what they mean.
- */
 export const exitCodes = {
-  done: { code: 0, means: "done, also where nothing had to be changed" },
+  done: { code: 0, means: "done, even if nothing had to be changed" },
   failed: {
     code: 1,
-    means: "failed: the store or control plane cannot be reached or refused, or there is no table, or nobody to ask"
+    means:
+      "failed: the store or control plane is unreachable or refused the request, there is no table, or no terminal for a confirmation"
   },
   usage: { code: 2, means: "bad usage: an unknown command or flag, a bad value, a bad configuration" },
   unknown: { code: 3, means: "no circuit has that name" },
-  interrupted: { code: 130, means: "ended by Ctrl-C, which is how `resilience watch` ends" }
+  interrupted: { code: 130, means: "ended by Ctrl-C, the normal end of `resilience watch`" }
 } as const
 
 /**
@@ -22,21 +20,21 @@ export const exitCodes = {
  */
 export class Failure extends Data.TaggedError("Failure")<{
   readonly kind: "failed" | "usage" | "unknown"
-  /** What failed, in one line and without secrets. */
+  /** One line, without secrets. */
   readonly message: string
 }> {}
 
 /**
- * Returns the error of a command that did not do what it was asked for.
+ * Returns the error of a command that could not be carried out.
  */
 export const failed = (message: string): Failure => new Failure({ kind: "failed", message })
 
 /**
- * Returns the error of a command that was given what it cannot use.
+ * Returns the error of a command with a bad argument or configuration.
  */
 export const usage = (message: string): Failure => new Failure({ kind: "usage", message })
 
 /**
- * Returns the error of a command that was given the name of no circuit.
+ * Returns the error of a command whose name matches no circuit.
  */
 export const unknown = (message: string): Failure => new Failure({ kind: "unknown", message })

@@ -1,5 +1,5 @@
 /**
- * What the CLI says of circuits: as data, and as a table.
+ * Output of the CLI: circuits as JSON and as a table.
  */
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../../circuit/CircuitState.ts"
@@ -14,72 +14,78 @@ const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const describe = <S extends Schema.Top>(schema: S, description: string) => schema.annotate({ description })
 
 /**
- * State of a circuit as the table names it, and `UNREADABLE` for a row that
- * counts as closed because nobody can read it.
+ * State of a circuit as the table spells it, or `UNREADABLE` for a row that counts
+ * as closed because it cannot be decoded.
  */
 export const State = Schema.Literals([...StateNames.tags.map((tag) => StateNames.upper(tag)), "UNREADABLE"])
 
 /**
- * Schema of a circuit. Times are ISO 8601, `null` where there is none.
+ * Circuit as the CLI prints it. Times are ISO 8601, `null` if absent.
  */
 export const Circuit = Schema.Struct({
-  circuit: describe(Schema.String, "name as commands take it: the breaker's, then `:` and the key where there is one"),
+  circuit: describe(
+    Schema.String,
+    "name as commands take it: the breaker's name, then `:` and the key if there is one"
+  ),
   name: describe(Schema.String, "name of the breaker"),
   key: describe(Schema.NullOr(Schema.String), "key of the circuit"),
-  state: describe(State, "state of the circuit; for a key of a held breaker, a control plane says that of the breaker"),
+  state: describe(
+    State,
+    "state of the circuit; for a key of a held breaker, a control plane reports the breaker's state"
+  ),
   since: describe(Time, "when that state began"),
-  failures: describe(Count, "failures that opened the circuit, or failed probes where it is half open"),
-  openings: describe(Count, "openings since the count began again"),
+  failures: describe(Count, "failures that opened the circuit, or failed probes if it is half-open"),
+  openings: describe(Count, "openings since the count was last reset"),
   reason: describe(Schema.NullOr(Schema.String), "why it opened, or why it is held"),
   nextProbe: describe(Time, "when the next call may be admitted"),
-  probing: describe(Count, "probes under way"),
+  probing: describe(Count, "running probes"),
   voters: describe(
     Schema.Array(Schema.String),
-    "instances that vote to open it, where it takes several, and are open themselves"
+    "instances that vote to open the circuit and are open themselves, if opening takes several votes"
   ),
   heldBy: describe(Schema.NullOr(Schema.String), "who holds it"),
   heldUntil: describe(Time, "when the hold ends by itself"),
-  changedAt: describe(Time, "when the row was written, null for a control plane, which does not tell"),
+  changedAt: describe(Time, "when the row was written; null for a control plane, which does not report it"),
   changedBy: describe(
     Schema.NullOr(Schema.String),
-    "instance or operator that wrote the row, null for a control plane, which does not tell"
+    "instance or operator that wrote the row; null for a control plane, which does not report it"
   )
 })
 
-/**
- * Circuit as the CLI prints it.
- */
 export interface Circuit extends Schema.Schema.Type<typeof Circuit> {}
 
 const place = {
-  namespace: describe(Schema.NullOr(Schema.String), "namespace of the circuits, null for a control plane"),
-  controlPlane: describe(Schema.NullOr(Schema.String), "address of the control plane, null for a table")
+  namespace: describe(Schema.NullOr(Schema.String), "namespace of the circuits; null for a control plane"),
+  controlPlane: describe(Schema.NullOr(Schema.String), "address of the control plane; null for a table")
 }
 
 /**
- * Schema of what `status --json` prints.
+ * Output of `status --json`.
  */
 export const Status = Schema.Struct({
   ...place,
   at: describe(Time, "time of the table, or of the control plane"),
-  total: describe(Count, "circuits that there are, named or not; a control plane lists 2000 of them"),
+  total: describe(
+    Count,
+    "number of all circuits, whether the name matches them or not; a control plane lists at most 2000"
+  ),
   circuits: describe(Schema.Array(Circuit), "circuits, by name")
 })
 
 /**
- * Schema of a line of `watch --json`.
+ * One line of `watch --json`.
  */
 export const Sighting = Schema.Struct({
   at: describe(Time, "time of the table, or of the control plane"),
   change: describe(
     Schema.Literals(["present", "added", "changed", "removed"]),
-    "`present` for what was there when watching began"
+    "`present` for circuits that existed when watching began"
   ),
-  circuit: describe(Circuit, "the circuit, as it was last seen where it was removed")
+  circuit: describe(Circuit, "the circuit, as it was last seen if it was removed")
 })
 
 /**
- * Schema of a circuit to which something was done.
+ * Circuit before and after an operation.
  */
 export const Change = Schema.Struct({
   changed: describe(Schema.Boolean, "whether the circuit was changed"),
@@ -87,27 +93,24 @@ export const Change = Schema.Struct({
   after: describe(Circuit, "the circuit after")
 })
 
-/**
- * Circuit to which something was done.
- */
 export interface Change extends Schema.Schema.Type<typeof Change> {}
 
 /**
- * Schema of what the commands that change circuits print with `--json`.
+ * Output of the commands that change circuits, with `--json`.
  */
 export const Changes = Schema.Struct({
   ...place,
-  action: describe(Schema.Literals(Operation.actions), "what was asked for"),
-  changes: describe(Schema.Array(Change), "every circuit that the name stands for")
+  action: describe(Schema.Literals(Operation.actions), "requested action"),
+  changes: describe(Schema.Array(Change), "every circuit that the name matches")
 })
 
 /**
- * Schema of what `setup --json` prints.
+ * Output of `setup --json`.
  */
 export const Setup = Schema.Struct({
-  target: describe(Schema.String, "where circuits are shared, in words"),
+  target: describe(Schema.String, "store of the circuits, in words"),
   type: describe(Schema.Literals(["postgres", "redis", "none"]), "kind of store"),
-  host: describe(Schema.NullOr(Schema.String), "host, or folder of the socket"),
+  host: describe(Schema.NullOr(Schema.String), "host, or directory of the socket"),
   port: describe(Schema.NullOr(Schema.Int), "port"),
   database: describe(Schema.NullOr(Schema.String), "database"),
   user: describe(Schema.NullOr(Schema.String), "user"),
@@ -115,12 +118,12 @@ export const Setup = Schema.Struct({
   statements: describe(Schema.Array(Schema.String), "SQL"),
   outcome: describe(
     Schema.Literals(["shown", "created", "updated", "current", "nothing"]),
-    "`shown` for a dry run, `current` where all was there, `nothing` where the store needs no setup"
+    "`shown` for a dry run, `current` if the table was up to date, `nothing` if the store needs no setup"
   )
 })
 
 /**
- * Schema of what goes to the standard error with `--json` where a command fails.
+ * Output on standard error if a command fails with `--json`.
  */
 export const Failed = Schema.Struct({
   error: Schema.Struct({
@@ -130,7 +133,7 @@ export const Failed = Schema.Struct({
 })
 
 /**
- * Returns what a row says, at the table's time.
+ * Returns the circuit of a row, at the table's time.
  */
 export const circuit = (row: CircuitTable.Row, now: number): Circuit =>
   described(
@@ -140,7 +143,7 @@ export const circuit = (row: CircuitTable.Row, now: number): Circuit =>
   )
 
 /**
- * Returns a circuit with a state, at a time. Without a state it cannot be read.
+ * Returns a circuit with a state, at a time. Without a state it is `UNREADABLE`.
  */
 export const described = (
   named: Pick<Circuit, "circuit" | "changedAt" | "changedBy">,
@@ -177,7 +180,7 @@ const nextProbe = (state: CircuitState.CircuitState, now: number): number | unde
 }
 
 /**
- * Returns the lines of a table of circuits that is no wider than `columns`.
+ * Returns the lines of a table of circuits, at most `columns` wide.
  */
 export const table = (circuits: ReadonlyArray<Circuit>, now: number, columns: number): ReadonlyArray<string> => {
   const authors = circuits.some(({ changedBy }) => changedBy !== null)
@@ -214,17 +217,16 @@ const probe = (circuit: Circuit, now: number): string => {
 
 const notes = (circuit: Circuit, now: number): ReadonlyArray<string> => {
   if (circuit.state === "UNREADABLE")
-    return ["the row cannot be read: it counts as closed and is healed by the next write"]
+    return ["the row is unreadable: it counts as closed, and the next write repairs it"]
   const why = circuit.reason === null ? "" : `: ${Print.safe(circuit.reason)}`
   if (circuit.state === "HELD_OPEN" || circuit.state === "HELD_CLOSED") {
     const by = circuit.heldBy === null ? "" : ` by ${Print.safe(circuit.heldBy)}`
     const end = circuit.heldUntil === null ? undefined : Print.millis(circuit.heldUntil)
-    const until =
-      end === undefined ? ", until released" : end <= now ? ", which is over" : `, ends ${Print.until(end, now)}`
+    const until = end === undefined ? ", until released" : end <= now ? ", expired" : `, ends ${Print.until(end, now)}`
     return [`held${by}${until}${why}`]
   }
   if (circuit.voters.length > 0)
-    return [`open only in those that vote to open it: ${circuit.voters.map(Print.safe).join(", ")}`]
+    return [`open only in the instances that vote to open it: ${circuit.voters.map(Print.safe).join(", ")}`]
   return circuit.reason === null ? [] : [`opened${why}`]
 }
 
@@ -243,7 +245,7 @@ export const line = (circuit: Circuit, now: number): string => {
 }
 
 /**
- * Returns how many circuits there are, and in which states.
+ * Returns the number of circuits, in all and by state.
  */
 export const summary = (circuits: ReadonlyArray<Circuit>): string => {
   const counts = State.literals.flatMap((state) => {

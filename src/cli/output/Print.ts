@@ -1,5 +1,5 @@
 /**
- * Text for a terminal: tables, spans of time, and what others wrote made safe.
+ * Text for a terminal: tables, times, and the escaping of foreign text.
  */
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Console from "effect/Console"
@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Text from "../../core/internal/Text.ts"
 
 /**
- * Returns text of which a terminal prints every character as it stands. Others
+ * Returns a text that cannot control a terminal: characters that it would not print
  * are written as `\u` and four hexadecimal digits.
  */
 export const safe: (text: string) => string = Text.printable
@@ -21,7 +21,7 @@ export const safe: (text: string) => string = Text.printable
 export const width = CliOutput.displayWidth
 
 /**
- * Returns a text cut to a width, with `…` where something is missing.
+ * Returns a text cut to a width, with `…` if it was cut.
  */
 export const cut = (text: string, most: number): string => {
   if (width(text) <= most) return text
@@ -38,16 +38,13 @@ const pad = (text: string, to: number, right: boolean): string => {
   return right ? missing + text : text + missing
 }
 
-/**
- * Column of a table.
- */
 export interface Column {
   readonly title: string
   readonly align?: "right"
 }
 
 /**
- * Row of a table, and lines that stand below it.
+ * Row of a table, with the lines below it.
  */
 export interface Line {
   readonly cells: ReadonlyArray<string>
@@ -55,8 +52,8 @@ export interface Line {
 }
 
 /**
- * Returns the lines of a table that is no wider than `columns`. A first cell
- * that is too long stands on a line of its own, and a last one is cut.
+ * Returns the lines of a table, at most `columns` wide. A first cell that is too
+ * long gets a line of its own, and a last one is cut.
  */
 export const table = (
   header: ReadonlyArray<Column>,
@@ -93,8 +90,8 @@ export const table = (
 }
 
 /**
- * Returns a text in lines of at most `most` columns, broken between words where
- * that is possible.
+ * Returns a text in lines of at most `most` columns, broken between words if
+ * possible.
  */
 export const wrap = (text: string, most: number): ReadonlyArray<string> => {
   const lines: Array<string> = []
@@ -146,25 +143,22 @@ export const span = (millis: number): string => {
   return rest === 0 ? whole : `${whole} ${rest}${next[0]}`
 }
 
-/**
- * Returns how long ago a time was.
- */
 export const ago = (time: number, now: number): string => `${span(Math.max(0, now - time))} ago`
 
 /**
- * Returns when a time will be: `now` where it has come.
+ * Returns how far off a time is, or `now` if it has come.
  */
 export const until = (time: number, now: number): string =>
   time <= now ? "now" : `in ${span(Math.ceil((time - now) / 1000) * 1000)}`
 
 /**
- * Returns a time as ISO 8601, or `undefined` where it is none.
+ * Returns a time as ISO 8601, or `undefined` for an invalid time.
  */
 export const iso = (millis: number | undefined): string | undefined =>
   millis === undefined ? undefined : Option.getOrUndefined(Option.map(DateTime.make(millis), DateTime.formatIso))
 
 /**
- * Returns the time that ISO 8601 names, and 0 where it names none.
+ * Returns the time of an ISO 8601 text, or 0 for an invalid one.
  */
 export const millis = (iso: string): number =>
   Option.match(DateTime.make(iso), { onNone: () => 0, onSome: DateTime.toEpochMillis })
@@ -175,7 +169,7 @@ export const millis = (iso: string): number =>
  */
 export const jsonText = <T, E>(schema: Schema.Codec<T, E>, value: T, layout: "lines" | "line"): string =>
   JSON.stringify(Schema.encodeSync(schema)(value), null, layout === "lines" ? 2 : 0)
-    // The line breaks of the layout are no part of a value.
+    // The line breaks of the layout must stay.
     .split("\n")
     .map(safe)
     .join("\n")

@@ -1,5 +1,5 @@
 /**
- * Errors of control planes in words: one line for an operator, without secrets.
+ * Messages for errors of control planes: one line, without secrets.
  */
 import type * as Cause from "effect/Cause"
 import type * as Sse from "effect/encoding/Sse"
@@ -13,7 +13,7 @@ import * as Print from "../output/Print.ts"
 import * as Location from "./Location.ts"
 
 /**
- * Error of a request, or of the time that it may take.
+ * Error of a request, including its timeout.
  */
 export type ControlError =
   | ControlApi.Unauthorized
@@ -29,12 +29,11 @@ export type ControlError =
   | Sse.Retry
   | Cause.TimeoutError
 
-/** What a server refuses a request with. */
 interface Refusal {
   readonly status: number
-  /** What it says of it, where it is a control plane. */
+  /** Present if the server is a control plane. */
   readonly message: string | undefined
-  /** Seconds after which to ask again. */
+  /** Seconds. */
   readonly retryAfter: number | undefined
 }
 
@@ -49,13 +48,13 @@ const statuses = {
 } as const
 
 /**
- * Returns what went wrong as a failure of a command. `asked` says whether
- * something was to be changed.
+ * Returns an error as the failure of a command. `asked` is `change` if the request
+ * was to change something.
  */
 export const explain = (error: ControlError, control: Location.Control, asked: "read" | "change"): Failure.Failure => {
   const at = label(control)
   const clean = (text: string) => scrub(text, control)
-  const perhaps = asked === "change" ? ", it may have been done" : ""
+  const perhaps = asked === "change" ? ", the change may have been made" : ""
   switch (error._tag) {
     case "HttpClientError":
       break
@@ -65,7 +64,7 @@ export const explain = (error: ControlError, control: Location.Control, asked: "
       return Failure.failed(`the stream of events ended (${at})`)
     case "SchemaError":
     case "SseError":
-      return Failure.failed(`the answer is not one of a control plane of this version${perhaps} (${at})`)
+      return Failure.failed(`the answer is not from a control plane of this version${perhaps} (${at})`)
     default:
       return refused(
         {
@@ -78,7 +77,7 @@ export const explain = (error: ControlError, control: Location.Control, asked: "
       )
   }
   const { response } = error
-  // A connection that breaks within an answer is no answer of something else.
+  // A connection that broke within an answer does not mean that another server answered.
   if (response === undefined || (response.status < 300 && error.cause !== undefined)) {
     const said = Explain.cause(error).messages.at(-1) ?? "it failed"
     return Failure.failed(Explain.connection(error, at, clean) ?? `${clean(said)} (${at})`)
@@ -89,13 +88,10 @@ export const explain = (error: ControlError, control: Location.Control, asked: "
 }
 
 /**
- * Returns whether the same request will be refused whenever it is made.
+ * Returns whether a request would be refused again however often it is repeated.
  */
 export const isFinal = (error: ControlError): boolean => error._tag === "Unauthorized" || error._tag === "Forbidden"
 
-/**
- * Returns where a control plane is, in words.
- */
 export const label = ({ url }: Location.Control): string => `control plane ${Print.safe(address(url))}`
 
 /**
@@ -112,24 +108,24 @@ const refused = (
   const said = message === undefined ? "" : `: ${scrub(message, control)}`
   switch (status) {
     case 400:
-      return Failure.failed(`the request is refused${said || ": bad request"} (${at})`)
+      return Failure.failed(`the request was refused${said || ": bad request"} (${at})`)
     case 401:
       return Failure.failed(
         control.token === undefined
-          ? `a token is needed: set ${Location.variables.token} (${at})`
-          : `the token of ${Location.variables.token} is refused (${at})`
+          ? `a token is required: set ${Location.variables.token} (${at})`
+          : `the token in ${Location.variables.token} was refused (${at})`
       )
     case 403:
       return Failure.failed(`not allowed${said} (${at})`)
     case 404:
-      if (message !== undefined) return Failure.unknown(`the circuit is not there any more${said} (${at})`)
+      if (message !== undefined) return Failure.unknown(`the circuit no longer exists${said} (${at})`)
       return Failure.failed(
-        asked === "change" ? `it changes nothing: it is mounted without a token (${at})` : absent(control)
+        asked === "change" ? `the control plane is read-only: it is mounted without a token (${at})` : absent(control)
       )
     case 413:
       return Failure.failed(`the request is too large${said} (${at})`)
     case 415:
-      return Failure.failed(`JSON is refused${said} (${at})`)
+      return Failure.failed(`the server refuses JSON${said} (${at})`)
     case 429:
       return Failure.failed(
         `too many requests: try again ${retryAfter === undefined ? "later" : `in ${Print.span(retryAfter * 1000)}`} (${at})`
@@ -137,15 +133,15 @@ const refused = (
     default:
       return Failure.failed(
         status < 400
-          ? `${absent(control)}: ${status < 300 ? "something else answers" : `the answer is a redirect (${status})`}`
-          : `the server answers ${status} (${at})`
+          ? `${absent(control)}: ${status < 300 ? "another server answers" : `the answer is a redirect (${status})`}`
+          : `the server answered ${status} (${at})`
       )
   }
 }
 
 const absent = ({ url }: Location.Control): string =>
   `there is no control plane at ${Print.safe(address(url))}${
-    url.pathname === "/" ? ", where its prefix is a part of the address, as in /resilience" : ""
+    url.pathname === "/" ? ": its prefix is part of the address, as in /resilience" : ""
   }`
 
 const scrub = (text: string, { token }: Location.Control): string =>

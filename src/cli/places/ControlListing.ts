@@ -1,5 +1,5 @@
 /**
- * What a control plane says of circuits, as the CLI lists them.
+ * Circuits of a control plane, as the CLI lists them.
  */
 import * as CircuitState from "../../circuit/CircuitState.ts"
 import type * as ControlApi from "../../control/ControlApi.ts"
@@ -36,15 +36,15 @@ export const listing = (
 })
 
 /**
- * What the events of a stream have said.
+ * Circuits as the events of a stream report them.
  */
 export class Sight {
   private readonly circuits = new Map<string, Stated>()
   private total = 0
-  /** What the clock of the control plane is ahead by. */
+  /** How far the control plane's clock is ahead, in milliseconds. */
   private ahead = 0
 
-  /** Takes an event that came at `now`, and returns whether it says something of the list. */
+  /** Applies an event that came at `now`, and returns whether it may have changed the list. */
   take(event: ControlApi.Event, now: number): boolean {
     switch (event.event) {
       case "snapshot":
@@ -65,7 +65,6 @@ export class Sight {
     }
   }
 
-  /** Returns the circuits at `now`. */
   listing(now: number): Place.Listing {
     return listing(this.circuits.values(), {
       now: now + this.ahead,
@@ -84,9 +83,9 @@ export class Sight {
     const named = key === undefined ? { name } : { name, key }
     const id = nameOf(named)
     const own = this.circuits.get(nameOf({ name }))
-    // Where a breaker is held, so are its keys.
+    // A breaker that is held also holds its keys.
     const held = key !== undefined && own !== undefined && CircuitState.isHeld(own.state)
-    // One that is not listed may not come into the list.
+    // A circuit that the control plane has not listed is not added here.
     if (held || !this.circuits.has(id)) return false
     this.circuits.set(id, { ...named, state: to })
     return true

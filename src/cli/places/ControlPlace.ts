@@ -1,5 +1,5 @@
 /**
- * Control plane of a running application as a place where circuits are.
+ * Place of circuits that is the control plane of a running application.
  */
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -24,7 +24,7 @@ import type * as Location from "./Location.ts"
 const timeout = "10 seconds"
 
 /**
- * Creates the place of a control plane. Nothing is asked for yet.
+ * Creates the place of a control plane, without a request.
  */
 export const make = (control: Location.Control): Effect.Effect<Place.Place, never, HttpClient.HttpClient> =>
   Effect.map(ControlClient.make(control), (client): Place.Place => {
@@ -54,7 +54,7 @@ const list = Effect.fnUntraced(function* (client: ControlClient.ControlClient, n
   })
 })
 
-/** Asks for a circuit that the list may lack. */
+/** Requests a circuit that the list may lack. */
 const find = (client: ControlClient.ControlClient, named: string) => {
   const { key, name } = CircuitTable.parseResourceKey(named)
   const { bounds } = ControlApi
@@ -66,15 +66,15 @@ const find = (client: ControlClient.ControlClient, named: string) => {
   )
 }
 
-/** Checks what a control plane would refuse, before anything is sent. */
+/** Checks the texts of an order that a control plane would refuse, before anything is sent. */
 const checked = ({ by, reason }: Place.Order, label: string): Effect.Effect<void, Failure.Failure> => {
   const texts = { by, reason }
-  if (reason === undefined) return Effect.fail(Failure.usage(`--reason is needed: ${label} logs why`))
+  if (reason === undefined) return Effect.fail(Failure.usage(`--reason is required: ${label} logs it`))
   for (const name of ["reason", "by"] as const) {
     if (!Schema.is(ControlApi.Operation.fields[name])(texts[name])) {
       return Effect.fail(
         Failure.usage(
-          `--${name} must be one line that is not blank, of at most ${ControlApi.bounds[name]} characters, for a control plane`
+          `--${name} must be one line of at most ${ControlApi.bounds[name]} characters, not blank, for a control plane`
         )
       )
     }
@@ -94,14 +94,14 @@ const change = (
     Effect.suspend(() => {
       const notice = said
         ? Effect.void
-        : Console.error("resilience: the control plane takes no more changes for now: the others follow as it allows")
+        : Console.error("resilience: the control plane limits changes: the others follow as it allows")
       said = true
       return Effect.andThen(notice, Effect.sleep(Duration.seconds(retryAfter)))
     })
   return Effect.fnUntraced(function* (before) {
     const after = yield* request(client, order, before).pipe(
       Effect.timeout(timeout),
-      // Who has many circuits to change comes to their end, however few a minute may be changed.
+      // A command for many circuits finishes, however low the limit of changes a minute is.
       Effect.tapError((error) => (error._tag === "TooManyRequests" && begun ? wait(error) : Effect.void)),
       Effect.retry({ while: (error) => error._tag === "TooManyRequests" && begun }),
       Effect.mapError((error) => ControlErrors.explain(error, control, "change"))
@@ -109,7 +109,7 @@ const change = (
     begun = true
     const now = yield* Clock.currentTimeMillis
     return {
-      // Only a release may find nothing to do.
+      // Every other action always changes the circuit.
       changed: order.action !== "release" || (isHeld(before) && !CircuitState.isHeld(after.state)),
       before,
       after: ControlListing.circuit(after, now)

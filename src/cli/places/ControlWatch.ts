@@ -1,5 +1,5 @@
 /**
- * Looking on at a control plane, through its stream of events.
+ * Watching a control plane through its stream of events.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -16,23 +16,23 @@ import type * as Location from "./Location.ts"
 
 /** How long to wait for the beginning of a stream. */
 const beginTimeout = 10_000
-/** After how long without an event a stream counts as broken, before it says how often it is alive. */
+/** How long a stream may be silent before it has announced how often it sends a sign of life. */
 const silence = 60_000
-/** The same after that: two signs of life may be late. */
+/** How long it may be silent after that: two signs of life may be late. */
 const silenceOf = ({ everyMillis }: ControlApi.Alive): number => 2 * everyMillis + 5000
-/** How long to gather events. */
+/** How long to gather events for one update. */
 const gather = 100
-/** How often to tell the time where nothing happens. */
+/** How often to update the viewer if nothing happens. */
 const every = 1000
 /** How long to wait before a stream is opened again, at first and at most. */
 const pauses = { first: 500, most: 5000 } as const
 
-// The operator's clock may be set meanwhile.
+// The operator's clock may be set while the command runs.
 const uptime = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /**
- * Looks on, and opens the stream again whenever it breaks. Fails where it cannot
- * be opened at first, and where the control plane refuses who asks.
+ * Watches the circuits, and opens the stream again whenever it breaks. Fails if the
+ * first stream cannot be opened, or if the control plane refuses access.
  */
 export const watch = (
   client: ControlClient.ControlClient,

@@ -1,6 +1,5 @@
 /**
- * The stores that the CLI knows, each with its driver, which is loaded when it
- * is needed.
+ * Stores of the CLI. Each driver is loaded when it is needed.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,7 +21,7 @@ import * as Stores from "./Stores.ts"
 
 /** How long an operation on the table may take. */
 const timeout = "10 seconds"
-/** How long `setup` may take, which waits for others that do the same. */
+/** How long `setup` may take, which waits for other runs of it. */
 const setupTimeout = "2 minutes"
 /** How long to wait for a connection. */
 const connectTimeout = "5 seconds"
@@ -30,7 +29,7 @@ const connectTimeout = "5 seconds"
 const closeTimeout = "1 second"
 
 /**
- * Loads a driver, and says what to install where it is missing.
+ * Loads a driver, and fails with the packages to install if it is missing.
  */
 const load = <A>(packages: ReadonlyArray<string>, load: () => Promise<A>): Effect.Effect<A, Failure.Failure> =>
   Effect.tryPromise({
@@ -57,7 +56,7 @@ const boundedTable = (table: CircuitTable.CircuitTable): CircuitTable.CircuitTab
 })
 
 /**
- * Builds a client, until the scope closes.
+ * Builds a client that lasts until the scope closes.
  */
 const connect = <A, E>(target: Stores.Target, table: string, client: Layer.Layer<A, E>) =>
   Background.acquire(Layer.build(client), { closeTimeout }).pipe(
@@ -139,7 +138,7 @@ const setup: Stores.Stores["Service"]["setup"] = (target) =>
   )
 
 /**
- * Provides the stores, and the name of the person at the terminal.
+ * Provides the stores. `operator` is the name of the person at the terminal.
  */
 export const layer = (operator: string): Layer.Layer<Stores.Stores> =>
   Layer.succeed(Stores.Stores, {
@@ -149,8 +148,8 @@ export const layer = (operator: string): Layer.Layer<Stores.Stores> =>
   })
 
 /**
- * Provides the client that control planes are asked with. It follows no
- * redirects: a token goes to nobody but who was named.
+ * Provides the HTTP client for control planes. It follows no redirects, so that a
+ * token goes only to the server that was named.
  */
 export const http: Layer.Layer<HttpClient.HttpClient> = FetchHttpClient.layer.pipe(
   Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))

@@ -1,6 +1,5 @@
 /**
- * Errors of drivers and connections in words: one line for an operator, without
- * secrets.
+ * Messages for errors of drivers and connections: one line, without secrets.
  */
 import { hasProperty, isObject } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -19,14 +18,14 @@ const unreachable: { readonly [code: string]: string } = {
   ENOTFOUND: "no such host",
   EAI_AGAIN: "the host's name cannot be looked up",
   ETIMEDOUT: "connection timed out",
-  EHOSTUNREACH: "no way to that host",
-  ENETUNREACH: "no way to that network",
+  EHOSTUNREACH: "no route to that host",
+  ENETUNREACH: "no route to that network",
   ENOENT: "no such socket",
   EACCES: "no permission to use that socket"
 }
 
 /**
- * Returns what went wrong with a table, in one line.
+ * Returns the message of an error of a table, in one line.
  */
 export const explain = (error: unknown, target: Stores.Target, table: string): string => {
   const { where } = target
@@ -45,14 +44,14 @@ export const explain = (error: unknown, target: Stores.Target, table: string): s
   if (has("53300")) return `too many connections (${at})`
   if (has("57P03", "57P01") || says(/^LOADING\b/)) return `the server is starting or stopping (${at})`
   const clean = (text: string) => scrub(text, where)
-  // The innermost message is the database's own, where nobody found better words.
+  // The innermost message is the database's own, if no `TableError` has a better one.
   const said = error instanceof TableError ? error.message : messages.at(-1)
   return connection(error, at, clean) ?? `${clean(said ?? "it failed")} (${at})`
 }
 
 /**
- * Returns what went wrong with a connection, in one line, or `undefined` where it
- * is something else. `clean` leaves secrets out of what others say.
+ * Returns the message of an error of a connection, in one line, or `undefined` for
+ * other errors. `clean` removes secrets from a foreign text.
  */
 export const connection = (error: unknown, at: string, clean: (text: string) => string): string | undefined => {
   const { codes, messages, says } = cause(error)
@@ -67,8 +66,8 @@ export const connection = (error: unknown, at: string, clean: (text: string) => 
 }
 
 /**
- * Returns what an error says, and what those say that it was caused by, the
- * outermost first.
+ * Returns the codes and messages of an error and of its causes, the outermost
+ * first.
  */
 export const cause = (error: unknown) => {
   const chain = causes(error)
@@ -84,7 +83,6 @@ export const cause = (error: unknown) => {
   }
 }
 
-/** Returns an error and what it was caused by, outermost first. */
 const causes = (error: unknown): ReadonlyArray<unknown> => {
   const found: Array<unknown> = []
   const visit = (each: unknown) => {
@@ -101,12 +99,12 @@ const causes = (error: unknown): ReadonlyArray<unknown> => {
 const scrub = (text: string, where: Stores.Target["where"]): string => {
   const password = where.password === undefined ? undefined : Redacted.value(where.password)
   const known = [where.host, where.username, where.database].map(String)
-  // A password that is also a name is in the open anyway, and its absence would tell.
+  // A password that is also a name is public anyway, and removing it would give it away.
   return oneLine(text, password === undefined || known.includes(password) ? [] : [password])
 }
 
 /**
- * Returns a text in one line, without secrets.
+ * Returns the first line of a text, without secrets.
  */
 export const oneLine = (text: string, secrets?: ReadonlyArray<string>): string =>
   Print.safe(Redact.secrets(text, secrets).split("\n", 1)[0]?.trim() ?? "")

@@ -1,6 +1,5 @@
 /**
- * What every command of the CLI is told: where circuits are, under which names,
- * and how to print.
+ * Where the circuits are, by the flags and the environment.
  */
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -13,25 +12,19 @@ import * as Flags from "../Flags.ts"
 import * as Failure from "../output/Failure.ts"
 
 /**
- * Variables that say which control plane to ask, and what it is asked with.
+ * Variables with the address and the token of a control plane.
  */
 export const variables = {
   url: "RESILIENCE_CONTROL_URL",
   token: "RESILIENCE_CONTROL_TOKEN"
 } as const
 
-/**
- * Control plane of a running application.
- */
 export interface Control {
   readonly _tag: "Control"
   readonly url: URL
   readonly token: Redacted.Redacted | undefined
 }
 
-/**
- * Store of circuits, as it is configured.
- */
 export interface Stored {
   readonly _tag: "Store"
   readonly config: EnvVariables.StoreConfig
@@ -40,15 +33,15 @@ export interface Stored {
 const isHttp = (url: Redacted.Redacted): boolean => /^\s*https?:/i.test(Redacted.value(url))
 
 /**
- * Reads where circuits are shared from the flags, and from the environment
- * where a flag is absent.
+ * Reads the location of the store from the flags, or from the environment if a
+ * flag is absent.
  */
 export const config = Effect.gen(function* () {
   const url = yield* Flags.Url
   const namespace = yield* Flags.Namespace
   const table = yield* Flags.Table
   if (Option.isSome(url) && isHttp(url.value)) {
-    return yield* Failure.usage("--url must be that of a store: a control plane has no table")
+    return yield* Failure.usage("--url must be the address of a store: a control plane has no table")
   }
   const variables = yield* readable(EnvVariables.variablesConfig)
   const parsed = EnvVariables.fromVariables(
@@ -63,7 +56,7 @@ export const config = Effect.gen(function* () {
 })
 
 /**
- * Reads where circuits are from the flags, and from the environment where a
+ * Reads the location of the circuits from the flags, or from the environment if a
  * flag is absent.
  */
 export const where = Effect.gen(function* (): Effect.fn.Return<Control | Stored, Failure.Failure, Flags.LocationFlags> {
@@ -73,7 +66,7 @@ export const where = Effect.gen(function* (): Effect.fn.Return<Control | Stored,
   if (Option.isNone(url) || (Option.isSome(flag) && !isHttp(url.value))) return { _tag: "Store", config: yield* store }
   const names = yield* Effect.all({ "--namespace": Flags.Namespace, "--table": Flags.Table })
   for (const [name, value] of Object.entries(names)) {
-    if (Option.isSome(value)) return yield* Failure.usage(`${name} says nothing for a control plane: leave it out`)
+    if (Option.isSome(value)) return yield* Failure.usage(`${name} does not apply to a control plane: leave it out`)
   }
   return {
     _tag: "Control",
@@ -91,7 +84,7 @@ const store = Effect.mapError(config, (failure) =>
 const readable = <A>(config: Config.Config<A>) =>
   Effect.mapError(config, () => Failure.failed("the environment cannot be read"))
 
-/** Reads a variable. A blank one is none. */
+/** Reads a variable. A blank one counts as absent. */
 const given = (name: string) =>
   Effect.map(
     readable(Config.option(Config.Redacted(name))),
@@ -110,7 +103,7 @@ const address = (variable: string, text: string): Effect.Effect<URL, Failure.Fai
       )
 }
 
-// Others cannot be sent, and what says so would repeat them.
+// Other characters cannot be sent, and the error of the HTTP client would print the token.
 const token = (
   given: Option.Option<Redacted.Redacted>
 ): Effect.Effect<Redacted.Redacted | undefined, Failure.Failure> =>
@@ -120,20 +113,17 @@ const token = (
       const text = Redacted.value(secret).trim()
       return /^[\w.~+/=-]+$/.test(text)
         ? Effect.succeed(Redacted.make(text, { label: "token" }))
-        : Effect.fail(Failure.usage(`${variables.token} must hold characters of A-Z a-z 0-9 - . _ ~ + / = only`))
+        : Effect.fail(Failure.usage(`${variables.token} must hold only characters of A-Z a-z 0-9 - . _ ~ + / =`))
     }
   })
 
-/**
- * Says that no store is configured.
- */
 export const nowhere = Failure.usage(
-  `no store is configured: set ${EnvVariables.variables.url}, or give --url (see --help)`
+  `no store is configured: set ${EnvVariables.variables.url}, or pass --url (see --help)`
 )
 
 /**
- * Fails where a name breaks a rule of a store: that is the operator's mistake,
- * and no defect.
+ * Fails if a name breaks a rule of a store: here that is a mistake of the operator
+ * and not a defect.
  */
 export const checked = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | Failure.Failure, R> =>
   Effect.catchDefect(effect, (defect) =>

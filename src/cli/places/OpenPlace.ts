@@ -1,5 +1,5 @@
 /**
- * The place that a command works on.
+ * Opens the place that a command works on.
  */
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
@@ -13,7 +13,7 @@ import * as Stores from "./Stores.ts"
 import * as TablePlace from "./TablePlace.ts"
 
 /**
- * Opens the place that the flags and the environment name.
+ * Opens the place that the flags and the environment name, until the scope closes.
  */
 export const open: Effect.Effect<
   Place.Place,
@@ -24,7 +24,7 @@ export const open: Effect.Effect<
   return yield* where._tag === "Control" ? control(where) : table(where.config)
 })
 
-// What speaks HTTP takes long to load.
+// The HTTP client takes long to load.
 const control = (where: Location.Control) =>
   Effect.flatMap(
     Effect.promise(() => import("./ControlPlace.ts")),

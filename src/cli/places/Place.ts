@@ -1,5 +1,5 @@
 /**
- * Place where circuits are: what the commands need of it, whatever it is.
+ * Place where circuits are: a store or a control plane, as the commands use it.
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -7,11 +7,8 @@ import type * as Operation from "../../circuit/internal/Operation.ts"
 import type * as Failure from "../output/Failure.ts"
 import type * as Output from "../output/Output.ts"
 
-/**
- * Circuit of a listing.
- */
 export interface Listed {
-  /** Differs from that of another listing where the circuit does. */
+  /** Differs between two listings if the circuit differs. */
   readonly version: number | string
   readonly circuit: Output.Circuit
 }
@@ -22,48 +19,45 @@ export interface Listed {
 export interface Listing {
   /** Time of the place, in milliseconds since the epoch. */
   readonly now: number
-  /** Circuits, by name. */
+  /** Sorted by name. */
   readonly circuits: ReadonlyArray<Listed>
-  /** Circuits that there are. */
+  /** Number of all circuits. */
   readonly total: number
-  /** Circuits that nobody looked at, as there are too many. */
+  /** Number of circuits that are not listed, because there are too many. */
   readonly unlisted: number
 }
 
 /**
- * Operation that an operator asks for, with who does it.
+ * Operation with the name of its operator, for whom it is required.
  */
 export interface Order extends Operation.Operation {
   readonly by: string
 }
 
 /**
- * Who is told what a place looks like.
+ * Receiver of the listings of a place.
  */
 export interface Viewer {
-  /** Is told of each change soon, and of the time each second. */
+  /** Called soon after each change, and each second for the time. */
   readonly seen: (listing: Listing) => Effect.Effect<void>
-  /** Is told why nothing can be seen, each time that it was tried. */
+  /** Called with the reason, each time that the place did not answer. */
   readonly away: (message: string) => Effect.Effect<void>
 }
 
-/**
- * Place where circuits are.
- */
 export interface Place {
-  /** Where it is, in words and without secrets. */
+  /** Location in words, without secrets. */
   readonly label: string
-  /** What it is, in words. */
+  /** Kind in words: `store` or `control plane`. */
   readonly kind: string
-  /** Fields of JSON that say where it is. */
+  /** Location as fields of JSON. */
   readonly fields: Pick<typeof Output.Status.Type, "namespace" | "controlPlane">
-  /** Lists the circuits, and in any case one that has the name. */
+  /** Lists the circuits, and always the one of that name. */
   readonly list: (name: string | undefined) => Effect.Effect<Listing, Failure.Failure>
-  /** Looks on. Fails where nothing is seen at first, or never will be again. */
+  /** Watches the circuits. Fails if the first listing fails, or if none can follow. */
   readonly watch: (viewer: Viewer) => Effect.Effect<never, Failure.Failure, Scope.Scope>
   /**
-   * Checks an order before anything is read or changed, and returns how it is
-   * done to a circuit.
+   * Checks an order before anything is read or changed, and returns a function that
+   * applies it to a circuit.
    */
   readonly change: (
     order: Order
@@ -71,7 +65,7 @@ export interface Place {
 }
 
 /**
- * Returns what to say of a listing that lacks circuits.
+ * Returns the warning of a listing that lacks circuits.
  */
 export const incomplete = ({ total, unlisted }: Listing): string | undefined =>
-  unlisted === 0 ? undefined : `only ${total - unlisted} of ${total} circuits are looked at`
+  unlisted === 0 ? undefined : `only ${total - unlisted} of ${total} circuits are listed`

@@ -9,27 +9,23 @@ import type * as EnvVariables from "../../store/internal/EnvVariables.ts"
 import type * as Failure from "../output/Failure.ts"
 
 /**
- * Store of circuits with its address.
+ * Store that has an address.
  */
 export interface Target extends EnvVariables.StoreConfig {
   readonly where: Exclude<EnvVariables.Where, EnvVariables.None>
 }
 
 /**
- * Open table of circuits, and the words for its errors.
+ * Open table of circuits, with the messages of its errors.
  */
 export interface Opened {
   readonly table: CircuitTable.CircuitTable
   readonly explain: (error: CircuitTable.TableError) => Failure.Failure
 }
 
-/**
- * Access of the CLI to stores of circuits.
- */
 export class Stores extends Context.Service<
   Stores,
   {
-    /** Opens the table. */
     readonly open: (target: Target) => Effect.Effect<Opened, Failure.Failure, Scope.Scope>
     /** Creates the table, or brings it up to date. */
     readonly setup: (target: Target) => Effect.Effect<"created" | "updated" | "current", Failure.Failure>

@@ -1,5 +1,5 @@
 /**
- * Table of circuits as a place where circuits are.
+ * Place of circuits that is the table of a store.
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -11,14 +11,11 @@ import type * as Place from "./Place.ts"
 import * as Print from "../output/Print.ts"
 import type * as Stores from "./Stores.ts"
 
-/** How often the table is read where nothing is heard. */
+/** How often the table is read if it reports no change. */
 const every = 1000
-/** How long to gather what is heard. */
+/** How long to gather reported changes. */
 const pause = 100
 
-/**
- * Creates the place of a table that is open.
- */
 export const make = ({ explain, table }: Stores.Opened, namespace: string): Place.Place => {
   const read = Effect.map(Effect.mapError(table.changes(undefined), explain), ({ now, rows }): Place.Listing => ({
     now,
@@ -47,9 +44,9 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
     }),
     change: (order) => {
       const { action, by, reason } = order
-      // One line of a runbook is for control planes too, which want a reason.
+      // The same line of a runbook may also be for a control plane, which requires a reason.
       const isLost = reason !== undefined && (action === "release" || action === "reset")
-      const said = isLost ? Console.error(`resilience: a store keeps no reason of a ${action}`) : Effect.void
+      const said = isLost ? Console.error(`resilience: a store does not keep the reason of a ${action}`) : Effect.void
       return Effect.as(said, (circuit: Output.Circuit) =>
         CircuitTable.update(table, circuit.circuit, by, (state, now) => [Operation.apply(order, state, now), now]).pipe(
           Effect.map(({ after, answer: now, before }) => {
@@ -70,7 +67,7 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
   }
 }
 
-/** Wakes whoever waits, whenever the table says that something changed. */
+/** Offers to `heard` whenever the table reports a change. */
 const hear = (table: CircuitTable.CircuitTable, heard: Queue.Queue<void>): Effect.Effect<never> =>
   (table.listen === undefined
     ? Effect.never
@@ -86,7 +83,7 @@ const hear = (table: CircuitTable.CircuitTable, heard: Queue.Queue<void>): Effec
       )
   ).pipe(
     Effect.ignoreCause,
-    // Reading goes on meanwhile.
+    // The reads on a timer continue meanwhile.
     Effect.andThen(Effect.sleep(every)),
     Effect.forever
   )

@@ -101,7 +101,7 @@ const warningsAbout = (
     }
     case "retry":
       if (isAround("circuit breaker")) {
-        warn("the retry inside the circuit breaker goes on while the dependency fails, and counts as one call")
+        warn("the retry inside the circuit breaker continues while the dependency fails, and counts as one call")
       }
       if (isAround("retry")) warn("the retry inside a retry multiplies the attempts")
       break

@@ -1,11 +1,11 @@
 /**
- * What circuits did in the last minutes, and how long their latest calls took.
+ * Rates of circuits over the last minutes, and latencies of their latest calls.
  *
  * **Details**
  *
- * - Rates come from the counts of the circuits, which are looked at once a
- *   period. Calls pay nothing for them.
- * - Latencies are measured only while somebody looks.
+ * - Rates come from the counts of the circuits, which are read once a period. They
+ *   cost calls nothing.
+ * - Latencies are measured only while a client is connected.
  */
 import { constVoid } from "effect/Function"
 import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
@@ -14,12 +14,12 @@ import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as ControlApi from "../ControlApi.ts"
 
 /**
- * Periods that rates are kept for.
+ * Number of periods for which rates are kept.
  */
 export const periods = 60
 
 /**
- * Calls that latencies are taken from.
+ * Number of calls of a circuit from which its latency is computed.
  */
 export const latestCalls = 100
 
@@ -31,7 +31,7 @@ interface Counts {
 
 interface Track {
   readonly counted: Counts
-  /** What happened in each period, the newest last. */
+  /** Counts of each period, the newest last. */
   readonly past: ReadonlyArray<Counts>
 }
 
@@ -59,8 +59,8 @@ export class Rates {
   }
 
   /**
-   * Ends a period. `areAll` says that no circuit is left out, so that one that
-   * was not there before is new.
+   * Ends a period. `areAll` means that no circuit is left out, so that one that was
+   * not there before is new.
    */
   sample(circuits: ReadonlyArray<Circuit.Circuit>, areAll: boolean, now: number): void {
     this.tracks = new Map(
@@ -79,12 +79,12 @@ export class Rates {
     this.sampled = Math.min(periods, this.sampled + 1)
   }
 
-  /** Returns what happened in the last period. */
+  /** Returns the counts of the last period. */
   latest(): ControlApi.Activity {
     return this.activity(Math.min(1, this.sampled))
   }
 
-  /** Returns what happened in all periods. */
+  /** Returns the counts of all periods. */
   all(): ControlApi.Activity {
     return this.activity(this.sampled)
   }
@@ -108,7 +108,7 @@ export class Rates {
 interface Ring {
   readonly millis: Float64Array
   count: number
-  /** What was computed, for that many calls. */
+  /** Latency when `count` was `computedFor`. */
   computed: ControlApi.Latency | undefined
   computedFor: number
 }
@@ -125,14 +125,14 @@ export class Latencies {
     this.registry = registry
   }
 
-  /** Begins to measure. */
+  /** Starts to measure. */
   start(): void {
     this.unfollow ??= CallObservers.follow(this.registry, (breaker) =>
       CallObservers.observe(breaker, this.observer, true)
     )
   }
 
-  /** Stops to measure, and forgets what was measured. */
+  /** Stops measuring, and discards the measurements. */
   stop(): void {
     this.unfollow?.()
     this.unfollow = undefined
@@ -145,7 +145,7 @@ export class Latencies {
     if (ring === undefined) return undefined
     if (ring.computedFor !== ring.count) {
       const sorted = ring.millis.slice(0, ring.count).sort()
-      // A share of a list that is not empty.
+      // Within the list, which is not empty.
       const at = (share: number): number => sorted[Math.ceil(sorted.length * share) - 1] as number
       ring.computed = { p50: at(0.5), p95: at(0.95), calls: sorted.length }
       ring.computedFor = ring.count
