@@ -1,5 +1,5 @@
 /**
- * The page: signs in, keeps the connection, and shows what is known.
+ * The page: signs in, keeps the connection, and shows the circuits.
  */
 import { useEffect, useReducer, useRef, useState } from "preact/hooks"
 import type * as ControlApi from "../src/control/ControlApi.ts"
@@ -19,33 +19,33 @@ import { Timeline } from "./Timeline.tsx"
 export const App = ({ config }: { readonly config: Config }) => {
   const [credentials, setCredentials] = useState(() => credentialsOf(config, Session.recall("token")))
   const [status, setStatus] = useState<Connection.Status>({ _tag: "Connecting" })
-  const [heardAt, setHeardAt] = useState<number | undefined>(undefined)
+  const [receivedAt, setReceivedAt] = useState<number | undefined>(undefined)
   const [openId, setOpenId] = useState<string | undefined>(undefined)
   const lastOpened = useRef<ControlApi.Circuit | undefined>(undefined)
   const now = useNow()
   const model = useRef(Model.empty)
   const [, redraw] = useReducer((n: number, _: void) => n + 1, 0)
   const connection = useRef<Connection.Connection | undefined>(undefined)
-  const { isAsked, token } = credentials
+  const { isTokenMissing, token } = credentials
 
-  const learn = (next: Model.Model): void => {
+  const update = (next: Model.Model): void => {
     model.current = next
     redraw()
   }
 
   useEffect(() => {
-    if (isAsked) return
+    if (isTokenMissing) return
     let isOver = false
     const opened = Connection.connect({
       token,
-      onEvent: (event) => learn(Model.apply(model.current, event, Date.now())),
-      onHeard: () => setHeardAt(Date.now()),
+      onEvent: (event) => update(Model.apply(model.current, event, Date.now())),
+      onReceived: () => setReceivedAt(Date.now()),
       onStatus: (next) => {
         setStatus(next)
-        // What was missed while there was no stream.
+        // Changes that were missed while there was no stream.
         if (next._tag === "Live") {
           void Api.changes(token).then(
-            (changes) => isOver || learn(Model.withChanges(model.current, changes)),
+            (changes) => isOver || update(Model.withChanges(model.current, changes)),
             () => undefined
           )
         }
@@ -66,26 +66,26 @@ export const App = ({ config }: { readonly config: Config }) => {
 
   const signIn = (given: string | undefined): void => {
     Session.remember("token", given)
-    // Tried also where it is the same one.
+    // Connects again even with the same token.
     setCredentials(credentialsOf(config, given))
     setStatus({ _tag: "Connecting" })
     if (given === undefined) {
       connection.current?.close()
       setOpenId(undefined)
-      setHeardAt(undefined)
-      learn(Model.empty)
+      setReceivedAt(undefined)
+      update(Model.empty)
     }
   }
 
   const isRefused = status._tag === "Unauthorized"
-  if (config.token === "all" && (isAsked || isRefused)) {
+  if (config.token === "all" && (isTokenMissing || isRefused)) {
     return <SignIn message={isRefused && token !== undefined ? status.message : undefined} onToken={signIn} />
   }
 
   const serverNow = now + aheadMillis
   const isStale = status._tag !== "Live"
   const listed = openId === undefined ? undefined : circuits.get(openId)
-  // A circuit that leaves the list does not close the dialog that somebody reads.
+  // A circuit that leaves the list does not close its dialog.
   lastOpened.current = openId === undefined ? undefined : (listed ?? lastOpened.current)
   const opened = lastOpened.current
   return (
@@ -96,7 +96,12 @@ export const App = ({ config }: { readonly config: Config }) => {
       <header>
         <h1>Circuits</h1>
         <span class="host">{location.host}</span>
-        <ConnectionStatus status={status} heardAt={heardAt} now={now} onRetry={() => connection.current?.retry()} />
+        <ConnectionStatus
+          status={status}
+          receivedAt={receivedAt}
+          now={now}
+          onRetry={() => connection.current?.retry()}
+        />
         {token !== undefined && (
           <button type="button" class="quiet" onClick={() => signIn(undefined)}>
             Forget the token
@@ -104,7 +109,7 @@ export const App = ({ config }: { readonly config: Config }) => {
         )}
       </header>
       <main>
-        <CircuitList model={model.current} now={serverNow} isKnown={heardAt !== undefined} onOpen={setOpenId} />
+        <CircuitList model={model.current} now={serverNow} isKnown={receivedAt !== undefined} onOpen={setOpenId} />
         <aside aria-label="Around the circuits">
           {config.health && <HealthChecks token={token} isLive={!isStale} />}
           <Timeline changes={changes} news={news} now={serverNow} />
@@ -122,7 +127,7 @@ export const App = ({ config }: { readonly config: Config }) => {
           onToken={signIn}
           onClose={() => setOpenId(undefined)}
           onChanged={(circuit) =>
-            learn({ ...model.current, circuits: new Map(model.current.circuits).set(Model.idOf(circuit), circuit) })
+            update({ ...model.current, circuits: new Map(model.current.circuits).set(Model.idOf(circuit), circuit) })
           }
         />
       )}
@@ -130,13 +135,13 @@ export const App = ({ config }: { readonly config: Config }) => {
   )
 }
 
-/** What requests bring, and whether the page asks for it first. */
+/** Returns the token of requests, and whether the page has to ask for one first. */
 const credentialsOf = (config: Config, token: string | undefined) => ({
   token,
-  isAsked: config.token === "all" && token === undefined
+  isTokenMissing: config.token === "all" && token === undefined
 })
 
-/** Time of this browser, to the second. */
+/** Returns the time of this browser, updated each second. */
 const useNow = (): number => {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {

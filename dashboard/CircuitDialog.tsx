@@ -1,5 +1,5 @@
 /**
- * One circuit with its history, and what an operator can do to it.
+ * One circuit with its history and the operations on it.
  */
 import type { ComponentChildren } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
@@ -15,7 +15,7 @@ import { next, note } from "./words.ts"
 
 interface Props {
   readonly circuit: ControlApi.Circuit
-  /** Whether the server still tells of it. */
+  /** Whether the server still lists it. */
   readonly isListed: boolean
   readonly config: Config
   readonly token: string | undefined
@@ -51,8 +51,8 @@ export const CircuitDialog = ({ circuit, config, isListed, now, onChanged, onClo
           <strong class="next">{next(circuit, now)}</strong> {note(circuit, now)}
           {state._tag === "Closed" &&
             (state.since === 0 ? "It was never open." : `Closed for ${Format.span(now - state.since)}.`)}
-          {!isListed && " The server no longer lists it: this is how it last was."}
-          {dryRun && " Dry run: it counts and reports, and refuses nothing."}
+          {!isListed && " The server no longer lists it: this is its last known state."}
+          {dryRun && " Dry run: it counts and reports but refuses nothing."}
         </p>
         <dl class="numbers">
           <Count name="Calls" value={counts.calls} />
@@ -137,7 +137,7 @@ const Fact = ({ children, name }: { readonly name: string; readonly children: Co
   </div>
 )
 
-/** Changes of a circuit, the newest first, asked for again when there is one more. */
+/** Returns the changes of a circuit, the newest first. Requests them again after each change. */
 const useHistory = (circuit: ControlApi.Circuit, token: string | undefined): ReadonlyArray<ControlApi.Change> => {
   const [changes, setChanges] = useState<ReadonlyArray<ControlApi.Change>>([])
   useEffect(() => {

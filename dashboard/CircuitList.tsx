@@ -10,8 +10,8 @@ import * as Model from "./model.ts"
 import { Sparkline } from "./Sparkline.tsx"
 import { next, note } from "./words.ts"
 
-/** Periods that rates are taken from. */
-const mostRatedPeriods = 6
+/** Number of periods over which rates are computed, at most. */
+const maxRatedPeriods = 6
 
 export const CircuitList = ({
   isKnown,
@@ -22,15 +22,15 @@ export const CircuitList = ({
   readonly model: Model.Model
   /** The server's time. */
   readonly now: number
-  /** Whether the server has said which circuits there are. */
+  /** Whether the server has sent the circuits. */
   readonly isKnown: boolean
   readonly onOpen: (id: string) => void
 }) => {
   const [group, setGroup] = useState<Model.Group | undefined>(undefined)
   const [text, setText] = useState("")
   const search = useRef<HTMLInputElement>(null)
-  const { activity, circuits, periodMillis, toldPeriods, total } = model
-  const ratedPeriods = Math.max(1, Math.min(toldPeriods, mostRatedPeriods))
+  const { activity, circuits, periodMillis, receivedPeriods, total } = model
+  const ratedPeriods = Math.max(1, Math.min(receivedPeriods, maxRatedPeriods))
   const counts = Model.counts(circuits.values())
   const shown = Model.select(circuits.values(), group, text)
 
@@ -88,7 +88,7 @@ export const CircuitList = ({
       {total > circuits.size && (
         <p class="hint">
           {Format.plural(total - circuits.size, "more circuit")} {total - circuits.size === 1 ? "is" : "are"} not
-          listed, closed ones of keys first. The API has each of them.
+          listed. Closed circuits of keys are left out first. The API has all of them.
         </p>
       )}
       <div class="heads" aria-hidden="true">
@@ -111,7 +111,7 @@ export const CircuitList = ({
               circuit={circuit}
               activity={calls}
               periodMillis={periodMillis}
-              // The rates of a circuit without calls are 0 by any number of periods, so it need not be drawn again.
+              // Without calls all rates are 0: a constant number of periods saves drawing the row again.
               ratedPeriods={calls === undefined ? 1 : ratedPeriods}
               note={note(circuit, now)}
               next={next(circuit, now)}
@@ -129,14 +129,14 @@ export const CircuitList = ({
             ? "Waiting for the server…"
             : circuits.size === 0
               ? "There are no circuits."
-              : "No circuit is like that."}
+              : "No circuit matches."}
         </p>
       )}
     </section>
   )
 }
 
-/** The arrow keys go from circuit to circuit. */
+/** Moves the focus to the next or previous circuit with the arrow keys. */
 const moveFocus = (event: KeyboardEvent): void => {
   const step =
     event.key === "ArrowDown" ? "nextElementSibling" : event.key === "ArrowUp" ? "previousElementSibling" : undefined
@@ -158,7 +158,7 @@ interface RowProps {
   readonly onOpen: (id: string) => void
 }
 
-// With hundreds of circuits only the rows that differ are drawn again.
+// Only rows that differ are drawn again: there may be hundreds of circuits.
 const Row = ({ activity, circuit, id, next, note, onOpen, periodMillis, ratedPeriods }: RowProps) =>
   useMemo(() => {
     const { dryRun, inFlight, key, latency, name, state } = circuit

@@ -1,17 +1,18 @@
 /**
- * Says whether what the page shows is live, and how old it is where it is not.
+ * Shows whether the page is live, and if not, how old its data is.
  */
 import type * as Connection from "./connection.ts"
 import * as Format from "./format.ts"
 
 export const ConnectionStatus = ({
-  heardAt,
+  receivedAt,
   now,
   onRetry,
   status
 }: {
   readonly status: Connection.Status
-  readonly heardAt: number | undefined
+  /** When the server last sent something. */
+  readonly receivedAt: number | undefined
   readonly now: number
   readonly onRetry: () => void
 }) => (
@@ -20,10 +21,10 @@ export const ConnectionStatus = ({
       <span class="dot" aria-hidden="true" />
       {words(status)}
     </p>
-    {status._tag !== "Live" && heardAt !== undefined && (
+    {status._tag !== "Live" && receivedAt !== undefined && (
       <p class="age">
-        Out of date: from <time dateTime={Format.iso(heardAt)}>{Format.clock(heardAt)}</time>,{" "}
-        {Format.span(now - heardAt)} ago.
+        Out of date: from <time dateTime={Format.iso(receivedAt)}>{Format.clock(receivedAt)}</time>,{" "}
+        {Format.span(now - receivedAt)} ago.
       </p>
     )}
     {(status._tag === "Lost" || status._tag === "Unauthorized") && (

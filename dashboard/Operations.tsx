@@ -32,7 +32,7 @@ interface Props {
   readonly config: Config
   readonly token: string | undefined
   readonly onChanged: (circuit: ControlApi.Circuit) => void
-  /** Another token is needed. */
+  /** Called if the server requires another token. */
   readonly onUnauthorized: (message: string) => void
 }
 
@@ -41,14 +41,14 @@ export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }
   const [by, setBy] = useState(() => Session.recall("by") ?? "")
   const [span, setSpan] = useState("")
   const [isBusy, setBusy] = useState(false)
-  const [said, setSaid] = useState<{ readonly failed: boolean; readonly text: string }>()
+  const [message, setMessage] = useState<{ readonly failed: boolean; readonly text: string }>()
   const isHeld = circuit.state._tag === "HeldOpen" || circuit.state._tag === "HeldClosed"
 
   const isPossible = (operation: Action): boolean => !isBusy && (operation !== "release" || isHeld)
 
   const submit = async (operation: Action): Promise<void> => {
     setBusy(true)
-    setSaid(undefined)
+    setMessage(undefined)
     try {
       const changed = await Api.operate(token, operation, {
         name: circuit.name,
@@ -59,14 +59,14 @@ export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }
       })
       Session.remember("by", by.trim())
       setReason("")
-      setSaid({ failed: false, text: `Done. The circuit is ${StateNames.words[changed.state._tag]}.` })
+      setMessage({ failed: false, text: `Done. The circuit is ${StateNames.words[changed.state._tag]}.` })
       onChanged(changed)
     } catch (error) {
       if (config.token !== undefined && error instanceof Api.Refused && error.status === 401)
         return onUnauthorized(error.message)
-      setSaid({
+      setMessage({
         failed: true,
-        text: error instanceof Api.Refused ? error.message : "No answer came. It may have been done."
+        text: error instanceof Api.Refused ? error.message : "The server did not answer. The change may have been made."
       })
     } finally {
       setBusy(false)
@@ -81,13 +81,13 @@ export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }
         event.preventDefault()
         const { submitter } = event
         const chosen = operations.find(([id]) => submitter instanceof HTMLButtonElement && submitter.value === id)
-        // Enter in a field must not choose for the operator.
+        // Enter in a field must not choose an operation.
         if (chosen !== undefined && isPossible(chosen[0])) void submit(chosen[0])
       }}
     >
       <div class="fields">
         <p class="wide">
-          <label for="reason">Reason, for those who look at it and for the log</label>
+          <label for="reason">Reason, shown with the circuit and logged</label>
           <input
             id="reason"
             required
@@ -127,15 +127,15 @@ export const Operations = ({ circuit, config, onChanged, onUnauthorized, token }
       </div>
       <div class="buttons">
         {operations.map(([id, name, effect]) => (
-          // A button that is disabled loses the focus.
+          // Not `disabled`, which would take the focus away.
           <button key={id} type="submit" value={id} title={effect} aria-disabled={!isPossible(id)}>
             {name}
           </button>
         ))}
       </div>
-      {circuit.key === undefined && <p class="hint">A hold or a reset of the breaker is one of all its keys.</p>}
-      <p role={said?.failed === true ? "alert" : "status"} class={said?.failed === true ? "error" : "done"}>
-        {said?.text}
+      {circuit.key === undefined && <p class="hint">Holding or resetting the breaker also applies to all its keys.</p>}
+      <p role={message?.failed === true ? "alert" : "status"} class={message?.failed === true ? "error" : "done"}>
+        {message?.text}
       </p>
     </form>
   )

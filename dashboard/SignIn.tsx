@@ -24,7 +24,7 @@ export const TokenForm = ({
       }}
     >
       <label for="token">{label}</label>
-      {/* Password managers keep the token under it. */}
+      {/* The name under which password managers keep the token. */}
       <input type="text" autocomplete="username" value={location.host} readOnly hidden />
       <input
         ref={input}
@@ -53,8 +53,7 @@ export const SignIn = ({
   <main class="sign-in">
     <h1>Circuits</h1>
     <p>
-      The control plane of <strong>{location.host}</strong> shows its circuits to who has a token. It is kept until this
-      tab closes.
+      The control plane of <strong>{location.host}</strong> requires a token. It is kept until this tab closes.
     </p>
     <TokenForm label="Token" message={message} onToken={onToken} />
   </main>

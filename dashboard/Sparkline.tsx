@@ -10,7 +10,7 @@ const height = 28
 const barWidth = 2
 
 export const Sparkline = ({
-  activity = Model.quiet,
+  activity = Model.noActivity,
   periodMillis
 }: {
   readonly activity: Model.Activity | undefined
@@ -25,7 +25,7 @@ export const Sparkline = ({
         .map((count, i) => {
           if (count === 0) return ""
           const bottom = height - below(i) * scale
-          // One call among many is still to be seen.
+          // A single call among many stays visible.
           const top = Math.max(0, bottom - Math.max(1, count * scale))
           return `M${i * (barWidth + 1)} ${bottom.toFixed(1)}V${top.toFixed(1)}h${barWidth}V${bottom.toFixed(1)}z`
         })

@@ -1,5 +1,5 @@
 /**
- * Changes of state, as they happen.
+ * List of the changes of state, updated live.
  */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
 import * as StateNames from "../src/circuit/internal/StateNames.ts"
@@ -45,7 +45,7 @@ export const Changes = ({
 }: {
   readonly changes: ReadonlyArray<ControlApi.Change>
   readonly now: number
-  /** Whether each says which circuit changed. */
+  /** Whether each change shows the name of its circuit. */
   readonly isNamed?: boolean
 }) => {
   // To the minute, so that the list is not drawn again each second.
@@ -83,16 +83,18 @@ export const Changes = ({
 
 const when = (at: number, now: number): string => (now - at < 20 * 3_600_000 ? Format.clock(at) : Format.date(at))
 
-/** Tells screen readers of changes, once a second at most. */
+/** Announces changes to screen readers, at most once a second. */
 const Announcer = ({ news }: Pick<Model.Model, "news">) => {
   const latest = useRef(news)
   latest.current = news
-  const [{ text }, setTold] = useState({ count: news.count, text: "" })
+  const [{ text }, setAnnounced] = useState({ count: news.count, text: "" })
   useEffect(() => {
     const timer = setInterval(() => {
       const { count, last } = latest.current
-      setTold((told) =>
-        last === undefined || count === told.count ? told : { count, text: sentence(last, count - told.count - 1) }
+      setAnnounced((before) =>
+        last === undefined || count === before.count
+          ? before
+          : { count, text: sentence(last, count - before.count - 1) }
       )
     }, 1000)
     return () => clearInterval(timer)

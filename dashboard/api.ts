@@ -5,7 +5,7 @@ import type * as Operation from "../src/circuit/internal/Operation.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import type * as HealthReport from "../src/health/internal/HealthReport.ts"
 
-/** Error of a request. */
+/** Error of a request that the server refused. */
 export class Refused extends Error {
   readonly status: number
 
@@ -15,7 +15,7 @@ export class Refused extends Error {
   }
 }
 
-/** The page's own path is the prefix of the control plane, whatever a proxy makes of it. */
+/** The page's own path, which is the prefix of the control plane also behind a proxy that adds a path. */
 const prefix = location.pathname.replace(/\/+$/, "")
 
 /** Returns the address of a route. */
@@ -25,14 +25,14 @@ export const urlOf = (path: string): string => `${prefix}${path}`
 export const authorization = (token: string | undefined): Record<string, string> =>
   token === undefined ? {} : { authorization: `Bearer ${token}` }
 
-/** Returns why a request was refused. */
+/** Returns the error of a response that is not a success. */
 export const refusal = async (response: Response): Promise<Refused> => {
   try {
-    // The control plane's errors say what is wrong; anything else is of somebody between.
+    // Errors of the control plane have a message. Others come from a proxy.
     const { message } = (await response.json()) as { readonly message?: unknown }
     if (typeof message === "string") return new Refused(response.status, message)
   } catch {
-    // It was no JSON.
+    // Not JSON.
   }
   return new Refused(response.status, `The server answered with ${response.status}`)
 }
@@ -48,7 +48,7 @@ const request = async (path: string, token: string | undefined, init: RequestIni
   return response.json()
 }
 
-// The answers are what the same definition encodes.
+// The casts are safe: the server encodes its answers with the same types.
 
 /** Returns the latest changes of all circuits, the newest last. */
 export const changes = (token: string | undefined) =>

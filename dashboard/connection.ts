@@ -1,5 +1,5 @@
 /**
- * The stream of events, which is opened again when it ends.
+ * The stream of events. It is opened again whenever it ends.
  *
  * `EventSource` sends no `authorization`, so the stream is read with `fetch`.
  */
@@ -7,25 +7,25 @@ import { createParser } from "eventsource-parser"
 import * as Api from "./api.ts"
 import type * as Model from "./model.ts"
 
-/** What became of the connection. Times are in milliseconds since the epoch. */
+/** Status of the connection. Times are in milliseconds since the epoch. */
 export type Status =
   | { readonly _tag: "Connecting" }
   | { readonly _tag: "Live" }
   | { readonly _tag: "Lost"; readonly why: string; readonly retryAt: number }
-  /** The server wants other credentials. Nothing is tried before there are some. */
+  /** The server requires another token. Does not connect again by itself. */
   | { readonly _tag: "Unauthorized"; readonly message: string }
 
 export interface Options {
   readonly token: string | undefined
   readonly onEvent: (event: Model.Event) => void
-  /** Tells of each sign of life. */
-  readonly onHeard: () => void
+  /** Called for all data of a live stream, also signs of life. */
+  readonly onReceived: () => void
   readonly onStatus: (status: Status) => void
 }
 
-/** Connection that is kept up until it is closed. */
+/** Connection that is kept open until `close` is called. */
 export interface Connection {
-  /** Does not wait for the next try. */
+  /** Connects now, without waiting for the next attempt. */
   readonly retry: () => void
   readonly close: () => void
 }
@@ -33,13 +33,13 @@ export interface Connection {
 const firstDelay = 500
 const maxDelay = 15_000
 
-/** How long a stream may be silent before it says how often it is alive. */
+/** How long a stream may be silent before it has announced how often it sends a sign of life. */
 const firstSilence = 35_000
-// Two signs of life may be late. A longer timer than this would end at once.
+// Two signs of life may be late. A timer longer than the maximum would fire at once.
 const silenceOf = (everyMillis: number): number => Math.min(2 * everyMillis + 5_000, 2 ** 31 - 1)
 
-/** Opens the stream. */
-export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connection => {
+/** Opens the stream, and keeps it open. */
+export const connect = ({ onEvent, onReceived, onStatus, token }: Options): Connection => {
   let silenceMillis = firstSilence
   let failures = 0
   let isLost = false
@@ -47,7 +47,7 @@ export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connect
   let timer: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
 
-  const read = async (signal: AbortSignal, heard: () => void): Promise<void> => {
+  const read = async (signal: AbortSignal, received: () => void): Promise<void> => {
     const response = await fetch(Api.urlOf("/events"), {
       headers: { accept: "text/event-stream", ...Api.authorization(token) },
       cache: "no-store",
@@ -57,10 +57,10 @@ export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connect
     let isLive = false
     const parser = createParser({
       onEvent: ({ data, event }) => {
-        // The data of an event is what the same definition encodes.
-        const told = { event, data: JSON.parse(data) as unknown } as Model.Event
-        if (told.event === "alive") silenceMillis = silenceOf(told.data.everyMillis)
-        onEvent(told)
+        // The cast is safe: the server encodes its events with the same types.
+        const message = { event, data: JSON.parse(data) as unknown } as Model.Event
+        if (message.event === "alive") silenceMillis = silenceOf(message.data.everyMillis)
+        onEvent(message)
         if (isLive) return
         isLive = true
         failures = 0
@@ -69,11 +69,11 @@ export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connect
     })
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
     for (;;) {
-      heard()
+      received()
       const { done, value } = await reader.read()
       if (done || signal.aborted) return
       parser.feed(value)
-      if (isLive) onHeard()
+      if (isLive) onReceived()
     }
   }
 
@@ -85,14 +85,14 @@ export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connect
     attempt = own
     onStatus({ _tag: "Connecting" })
     let silence: ReturnType<typeof setTimeout> | undefined
-    const heard = () => {
+    const received = () => {
       clearTimeout(silence)
-      silence = setTimeout(() => own.abort(new Error("Nothing was heard of the server")), silenceMillis)
+      silence = setTimeout(() => own.abort(new Error("The server sent nothing")), silenceMillis)
     }
-    heard()
+    received()
     let lost: unknown
     try {
-      await read(own.signal, heard)
+      await read(own.signal, received)
       lost = new Error("The server ended the stream")
     } catch (error) {
       lost = own.signal.aborted ? (own.signal.reason as unknown) : error
@@ -109,7 +109,7 @@ export const connect = ({ onEvent, onHeard, onStatus, token }: Options): Connect
   }
 
   const retry = () => void open()
-  // The timers of a page that is hidden are late.
+  // Browsers delay the timers of a hidden page.
   const wake = () => {
     if (isLost && !document.hidden) retry()
   }

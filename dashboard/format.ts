@@ -2,7 +2,7 @@
  * Numbers and times as people read them.
  */
 
-// Making them takes far longer than using them.
+// Creating a formatter takes far longer than using it.
 const numbers = new Intl.NumberFormat()
 const times = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
@@ -40,7 +40,7 @@ export const span = (millis: number): string => {
 export const latency = (millis: number): string =>
   millis < 1 ? "<1 ms" : millis < 999.5 ? `${Math.round(millis)} ms` : `${(millis / 1000).toFixed(1)} s`
 
-/** Returns a number with one decimal where it is small. */
+/** Returns a number, with one decimal if it is small. */
 export const rate = (value: number): string =>
   value === 0 ? "0" : value < 0.1 ? "<0.1" : value < 9.95 ? value.toFixed(1) : count(Math.round(value))
 
@@ -51,10 +51,10 @@ export const percent = (share: number): string =>
 /** Returns the time of day. */
 export const clock = (at: number): string => times.format(at)
 
-/** Returns a day with the time of day. */
+/** Returns a date with the time of day. */
 export const date = (at: number): string => dates.format(at)
 
-/** Returns a time as machines read it. */
+/** Returns a time as ISO 8601. */
 export const iso = (at: number): string => new Date(at).toISOString()
 
 /** Returns a number with the word for what is counted. */

@@ -7,7 +7,7 @@ import { App } from "./App.tsx"
 
 const text = (id: string): string => document.getElementById(id)?.textContent ?? ""
 
-// The server writes it into the page.
+// The cast is safe: the server writes the configuration into the page.
 const config = JSON.parse(text("config")) as Config
 
 render(<App config={config} />, document.getElementById("page") ?? document.body)

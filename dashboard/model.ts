@@ -1,6 +1,6 @@
 /**
- * What the page knows of the circuits: pure functions from events of the control
- * plane to plain data.
+ * Model of the page: pure functions that apply events of the control plane to plain
+ * data.
  */
 import type * as CircuitState from "../src/circuit/CircuitState.ts"
 import * as StateNames from "../src/circuit/internal/StateNames.ts"
@@ -21,19 +21,19 @@ export interface Activity {
   readonly refused: ReadonlyArray<number>
 }
 
-/** What the page knows. */
+/** State of the page. */
 export interface Model {
   /** Circuits by id, in the order in which they were listed. */
   readonly circuits: ReadonlyMap<string, ControlApi.Circuit>
-  /** Circuits that there are, listed or not. */
+  /** Number of all circuits, listed or not. */
   readonly total: number
   readonly activity: ReadonlyMap<string, Activity>
   readonly periodMillis: number
-  /** Periods that were told since the stream began. */
-  readonly toldPeriods: number
+  /** Number of periods received since the stream began. */
+  readonly receivedPeriods: number
   /** Latest changes, the newest first. */
   readonly changes: ReadonlyArray<ControlApi.Change>
-  /** What was told as it happened: how many changes, and the last of them. */
+  /** Changes that were received live: how many, and the last of them. */
   readonly news: { readonly count: number; readonly last: ControlApi.Change | undefined }
   /** How far the server's clock is ahead of this one, in milliseconds. */
   readonly aheadMillis: number
@@ -42,7 +42,7 @@ export interface Model {
 export const periods = 60
 const keptChanges = 200
 
-export const quiet: Activity = {
+export const noActivity: Activity = {
   successes: Array<number>(periods).fill(0),
   failures: Array<number>(periods).fill(0),
   refused: Array<number>(periods).fill(0)
@@ -53,7 +53,7 @@ export const empty: Model = {
   total: 0,
   activity: new Map(),
   periodMillis: 5000,
-  toldPeriods: 0,
+  receivedPeriods: 0,
   changes: [],
   news: { count: 0, last: undefined },
   aheadMillis: 0
@@ -62,7 +62,7 @@ export const empty: Model = {
 export const idOf = ({ key, name }: { readonly name: string; readonly key?: string }): string =>
   JSON.stringify(key === undefined ? [name] : [name, key])
 
-/** Returns what is known after an event that was received at `now`. */
+/** Returns the model after an event that was received at `now`. */
 export const apply = (model: Model, { data, event }: Event, now: number): Model => {
   switch (event) {
     case "snapshot":
@@ -70,9 +70,9 @@ export const apply = (model: Model, { data, event }: Event, now: number): Model 
         ...model,
         circuits: new Map(data.circuits.map((circuit) => [idOf(circuit), circuit])),
         total: data.total,
-        // The past comes next.
+        // An event with the past activity follows.
         activity: new Map(),
-        toldPeriods: 0,
+        receivedPeriods: 0,
         aheadMillis: data.at - now
       }
     case "update": {
@@ -93,17 +93,17 @@ export const apply = (model: Model, { data, event }: Event, now: number): Model 
         ...model,
         activity: shifted(model.activity, data),
         periodMillis: data.everyMillis,
-        toldPeriods: model.toldPeriods + data.periods
+        receivedPeriods: model.receivedPeriods + data.periods
       }
     case "alive":
       return { ...model, aheadMillis: data.at - now }
     default:
-      // A server that is newer than the page may tell more.
+      // A server that is newer than the page may send other events.
       return model
   }
 }
 
-// What else differs comes with the next update.
+// The next update brings the other fields.
 const changed = (
   { retryAt: _, ...circuit }: ControlApi.Circuit,
   state: CircuitState.CircuitState
@@ -113,28 +113,28 @@ const changed = (
   ...(state._tag === "Open" ? { retryAt: state.since + state.openMillis } : undefined)
 })
 
-/** Returns what is known with changes that were told in another way, the newest last. */
-export const withChanges = (model: Model, told: ReadonlyArray<ControlApi.Change>): Model => {
+/** Returns the model with changes that were requested, the newest last. */
+export const withChanges = (model: Model, received: ReadonlyArray<ControlApi.Change>): Model => {
   const known = new Set(model.changes.map(idOfChange))
-  const changes = told.filter((change) => !known.has(idOfChange(change))).toReversed()
+  const changes = received.filter((change) => !known.has(idOfChange(change))).toReversed()
   return { ...model, changes: [...changes, ...model.changes].sort((a, b) => b.at - a.at).slice(0, keptChanges) }
 }
 
-/** Returns what is told of a change at most once. */
+/** Returns the identity of a change. */
 export const idOfChange = (change: ControlApi.Change): string => `${idOf(change)} ${change.to.generation} ${change.at}`
 
 const shifted = (
   known: ReadonlyMap<string, Activity>,
-  { circuits, periods: told }: ControlApi.Activity
+  { circuits, periods: received }: ControlApi.Activity
 ): ReadonlyMap<string, Activity> => {
   const next = new Map<string, Activity>()
   const counted = new Map(circuits.map((circuit) => [idOf(circuit), circuit]))
   for (const id of new Set([...known.keys(), ...counted.keys()])) {
-    const before = known.get(id) ?? quiet
+    const before = known.get(id) ?? noActivity
     const now = counted.get(id)
     const row = (name: keyof Activity) => {
       const latest = now?.[name] ?? []
-      const padded = [...Array<number>(Math.max(0, told - latest.length)).fill(0), ...latest]
+      const padded = [...Array<number>(Math.max(0, received - latest.length)).fill(0), ...latest]
       return [...before[name], ...padded].slice(-periods)
     }
     const activity = { successes: row("successes"), failures: row("failures"), refused: row("refused") }
@@ -143,17 +143,17 @@ const shifted = (
   return next
 }
 
-/** What the latest calls of a circuit came to. */
+/** Rates of the latest calls of a circuit. */
 export interface Rates {
   /** Calls a second that ran. */
   readonly calls: number
-  /** Share of them that failed, absent where there were none. */
+  /** Share of them that failed, absent if there were none. */
   readonly failed: number | undefined
   /** Calls a second that were refused. */
   readonly refused: number
 }
 
-/** Returns what the calls of a number of periods came to, the last ones. */
+/** Returns the rates over the last `periods` periods. */
 export const rates = (activity: Activity | undefined, periods: number, periodMillis: number): Rates => {
   const sum = (counts: ReadonlyArray<number> = []) => counts.slice(-periods).reduce((total, count) => total + count, 0)
   const failures = sum(activity?.failures)
@@ -169,7 +169,7 @@ export const rates = (activity: Activity | undefined, periods: number, periodMil
 /** State of a circuit. */
 export type Tag = CircuitState.CircuitState["_tag"]
 
-/** Groups that circuits are counted and shown by, the most urgent first. */
+/** Groups of circuits, the most urgent first. */
 export const groups = [
   { id: "open", name: "Open", tags: ["Open"] },
   { id: "half-open", name: "Half-open", tags: ["HalfOpen"] },
@@ -177,7 +177,6 @@ export const groups = [
   { id: "closed", name: "Closed", tags: ["Closed"] }
 ] as const
 
-/** Name of a group. */
 export type Group = (typeof groups)[number]["id"]
 
 /** Returns the name of a state, as a title. */
@@ -218,6 +217,6 @@ export const select = (
   return [...byGroup.values()].flatMap((chosen) => chosen.sort((a, b) => place(a) - place(b)))
 }
 
-/** Returns why a circuit is as it is, absent where there is nothing to say. */
+/** Returns the reason of a state, if it has one. */
 export const why = (state: CircuitState.CircuitState): string | undefined =>
   state._tag === "Closed" ? undefined : state.reason

@@ -1,12 +1,12 @@
 /**
- * What is asked for again and again while the page is looked at.
+ * Requests that are repeated while the page is visible.
  */
 import { useEffect, useState } from "preact/hooks"
 
 /**
- * Asks at once, and then every `everyMillis` while `isOn` and the page is
- * visible, and when it becomes visible. Returns the last answer: absent before the
- * first one, and the same where one fails.
+ * Sends a request at once, every `everyMillis` while `isOn` and the page is visible,
+ * and when the page becomes visible. Returns the last answer, which is absent before
+ * the first one. A request that fails keeps it.
  */
 export const usePolling = <A>(
   ask: (token: string | undefined) => Promise<A>,
@@ -24,7 +24,7 @@ export const usePolling = <A>(
         const value = await ask(token)
         if (!isOver) setAnswer({ value })
       } catch {
-        // It is asked for again.
+        // The next request may succeed.
       }
     }
     void once()

@@ -1,13 +1,12 @@
 /**
- * What is remembered for as long as the tab is open.
+ * Values that are kept until the tab closes.
  */
 
-/** What is remembered. */
 export type Item = "token" | "by"
 
 const nameOf = (item: Item): string => `effect-resilience.${item}`
 
-/** Returns what is remembered, if anything. */
+/** Returns a value, if it was kept. */
 export const recall = (item: Item): string | undefined => {
   try {
     return sessionStorage.getItem(nameOf(item)) ?? undefined
@@ -17,12 +16,12 @@ export const recall = (item: Item): string | undefined => {
   }
 }
 
-/** Remembers a text, or forgets it. */
+/** Keeps a value, or removes it. */
 export const remember = (item: Item, text: string | undefined): void => {
   try {
     if (text === undefined) sessionStorage.removeItem(nameOf(item))
     else sessionStorage.setItem(nameOf(item), text)
   } catch {
-    // Then it is asked for again.
+    // The page will ask for it again.
   }
 }

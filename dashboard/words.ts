@@ -1,10 +1,10 @@
 /**
- * What a circuit is, in words.
+ * States of circuits in words.
  */
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import * as Format from "./format.ts"
 
-/** Returns what comes next for a circuit and when, absent where nothing does by itself. */
+/** Returns the next step of a circuit and its time, absent if it is closed. */
 export const next = ({ retryAt, state }: ControlApi.Circuit, now: number): string | undefined => {
   switch (state._tag) {
     case "Closed":
@@ -27,7 +27,7 @@ export const next = ({ retryAt, state }: ControlApi.Circuit, now: number): strin
   }
 }
 
-/** Returns since when a circuit is as it is, and why, absent where it is closed. */
+/** Returns since when a circuit has its state, and why. Absent if it is closed. */
 export const note = ({ state }: ControlApi.Circuit, now: number): string | undefined => {
   if (state._tag === "Closed") return undefined
   const since = Format.span(now - state.since)

@@ -236,7 +236,7 @@ Chromium.describeBrowser("dashboard", (it) => {
       yield* fail(payments)
       yield* act(() =>
         page.waitForFunction(
-          () => document.querySelector(".connection")?.textContent.includes("Nothing was heard of the server"),
+          () => document.querySelector(".connection")?.textContent.includes("The server sent nothing"),
           undefined,
           { polling: "raf" }
         )

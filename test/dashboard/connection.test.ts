@@ -36,7 +36,7 @@ const connect = async () => {
   opened = connect({
     token: undefined,
     onEvent: () => undefined,
-    onHeard: () => undefined,
+    onReceived: () => undefined,
     onStatus: ({ _tag }) => statuses.push(_tag)
   })
   await vi.advanceTimersByTimeAsync(0)

@@ -71,7 +71,7 @@ describe("events", () => {
     assert.deepStrictEqual(names(model.circuits.values()), ["c"])
     assert.strictEqual(model.total, 1)
     assert.strictEqual(model.activity.size, 0)
-    assert.strictEqual(model.toldPeriods, 0)
+    assert.strictEqual(model.receivedPeriods, 0)
     assert.strictEqual(model.changes.length, 1)
   })
 
@@ -166,7 +166,7 @@ describe("activity", () => {
     assert.deepStrictEqual(of(model, "a")?.successes.slice(-4), [0, 1, 2, 3])
     assert.deepStrictEqual(of(model, "a")?.failures.slice(-2), [0, 4])
     assert.strictEqual(of(model, "a")?.refused.length, 60)
-    assert.strictEqual(model.toldPeriods, 3)
+    assert.strictEqual(model.receivedPeriods, 3)
   })
 
   it("of a circuit that is younger than the periods begins later", () => {

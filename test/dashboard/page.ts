@@ -1,5 +1,5 @@
 /**
- * The dashboard of a control plane, as its tests look at it.
+ * The dashboard of a control plane, as its tests drive it.
  */
 import { Effect, Redacted } from "effect"
 import type { Locator, Page } from "playwright-core"
@@ -19,7 +19,7 @@ export const brokenConnection =
 /** Does something in the browser. */
 export const act = <A>(does: () => Promise<A>): Effect.Effect<A> => Effect.promise(does)
 
-/** Serves a control plane whose streams are told often what differs. */
+/** Serves a control plane whose streams send updates often. */
 export const plane = (options: ControlPlane.TokenOptions = {}) =>
   serve(ControlPlane.layer({ token: Redacted.make(secret), updates: "100 millis", activity: "200 millis", ...options }))
 
