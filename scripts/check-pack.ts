@@ -202,6 +202,27 @@ root.Nothing
   )
   // Declarations are written for it, so each type that it infers must have a name that can be imported.
   copyFileSync(join(root, "scripts/pack-consumer.ts"), join(app, "pack-consumer.ts"))
+  // Each public value once more, as a library does that re-exports it: its type must have names there.
+  writeFileSync(
+    join(app, "again.js"),
+    `const lines = []
+for (const path of ${JSON.stringify(subpaths)}) {
+  const module = await import("effect-resilience/" + path)
+  lines.push(\`import * as \${path} from "effect-resilience/\${path}"\`)
+  for (const [name, value] of Object.entries(module)) {
+    // A barrel holds modules.
+    const names = Object.prototype.toString.call(value) === "[object Module]" ? Object.keys(value) : [undefined]
+    for (const inner of names) {
+      const [id, at] = inner === undefined ? [name, name] : [name + "_" + inner, name + "." + inner]
+      lines.push(\`export const \${path}_\${id} = \${path}.\${at}\`)
+    }
+  }
+}
+console.log(lines.join("\\n"))
+`
+  )
+  writeFileSync(join(app, "again.ts"), run(process.execPath, ["again.js"], app))
+
   const compilers = [
     { name: "TypeScript 6, node", bin: "typescript/bin/tsc", module: "nodenext", moduleResolution: "nodenext" },
     { name: "TypeScript 7, bundler", bin: "@typescript/native/bin/tsc", module: "esnext", moduleResolution: "bundler" }
@@ -221,7 +242,7 @@ root.Nothing
           outDir: "out",
           types: []
         },
-        files: ["app.ts", "pack-consumer.ts"]
+        files: ["app.ts", "pack-consumer.ts", "again.ts"]
       })
     )
     run(process.execPath, [join(tools, bin), "-p", "."], app)

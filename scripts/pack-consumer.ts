@@ -56,6 +56,7 @@ export const retry = Retry.retry<Declined>({ while: "Declined" })
 export const exhausted = Retry.retryOrExhausted(call, { maxAttempts: 3 })
 export const until = Retry.retryUntil(call, { until: (value: string) => value !== "" })
 export const retryDefaults = Retry.defaults
+export const retryResolved = Retry.resolve({ while: "Declined", onRetry: () => Effect.void })
 export const retryDescription = Retry.describe({ maxAttempts: 2 })
 export const retryConfig = Schema.decodeUnknownEffect(Retry.Config)
 export const timed = Timeout.timeout(call, "1 second")
@@ -70,6 +71,9 @@ export const source = Fallback.source("cache", call)
 export const chained = Fallback.chain([source, Fallback.source("backup", call)])
 export const chainedServed = Fallback.chainServed([source])
 export const chainedTo = Fallback.chainTo([source])
+export const fallenResolved = Fallback.resolve({ if: "Declined" })
+export const chainResolved = Fallback.resolveChain([source], { if: "Declined" })
+export const chainDescribed = Fallback.describeChain([source])
 export const fallbackDefaults = Fallback.defaults
 
 // TripPolicy, Outcome, Refusal, CircuitState
@@ -183,12 +187,15 @@ export const policyDescription = Policy.describe(policy)
 export const policyConfig = Schema.decodeUnknownEffect(Policy.Config)
 export const policyFromConfig = Policy.fromConfig({ retry: { maxAttempts: 2 } })
 export const identity = Policy.identity
+export const policyFallback = Policy.fallback(() => Effect.succeed("queued"))
+export const policyWithFallback = policyFallback(call)
 
 // Health
 export const check = Health.check(Effect.succeed(true), { timeout: "1 second" })
 export const checkBreaker = Health.fromBreaker(Payments)
 export const checkStore = Health.fromStore()
 export const health = Health.layer({ version: "1", checks: { check, checkBreaker, checkStore } })
+export const healthResolved = Health.resolve({ checks: { check } })
 export const report = Health.report
 export const readiness = Health.reportFor({ kind: "readiness" })
 export const register = Health.register("cache", check)

@@ -298,15 +298,20 @@ export const protect: {
   return ((self: AnyEffect) => new Protected(self, guarded)) as never
 }
 
-interface OrElse<A, E, R> {
+/**
+ * Option of a protected call that answers refused calls.
+ */
+export interface OrElse<A, E, R> {
+  /** Creates the effect that runs instead of a refused call. */
   readonly orElse: (refused: CircuitOpenError) => Effect.Effect<A, E, R>
 }
 
 // Options that do not depend on the effect: it may be a union, whose errors cannot be inferred.
 type Unclassified = KeyOptions & { readonly [Option in keyof Outcome.Options]?: undefined }
 
+// It is inferred from `describe`, so it names nothing internal.
 type AnyProtectOptions = ProtectOptions<unknown, unknown> & {
-  readonly orElse?: ((refused: CircuitOpenError) => AnyEffect) | undefined
+  readonly orElse?: ((refused: CircuitOpenError) => Effect.Effect<unknown, unknown, unknown>) | undefined
 }
 
 // Shared by all effects that one use of `protect` makes.

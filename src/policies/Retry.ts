@@ -79,6 +79,8 @@ export {
   type UntilOptions
 } from "./internal/RetryOptions.ts"
 
+const module = "Retry"
+
 /**
  * Retries typed failures of an effect, and fails with the last one where it
  * gives up.
@@ -213,7 +215,7 @@ export type Accepted<A, B> = [A] extends [B] ? A : B
 function combinator(kind: Kind): never {
   return Combinator.make((options?: Options & Partial<UntilOptions>) => {
     const resolved = resolve(options)
-    const until = kind === "retryUntil" ? Rules.fn("Retry", "until", options?.until) : undefined
+    const until = kind === "retryUntil" ? Rules.fn(module, "until", options?.until) : undefined
     const plan = { ...resolved, kind, until }
     return (self: AnyEffect) => attempts(self, plan)
   })

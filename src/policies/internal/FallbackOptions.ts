@@ -198,7 +198,7 @@ export const resolve = (options: Options | IfOptions<unknown> | DefectOptions = 
  * `InvalidOptionError`. `first` is the name of a source before the others.
  */
 export const resolveChain = (
-  sources: Sources,
+  sources: ReadonlyArray<Source<unknown, unknown, unknown>>,
   options: ChainOptions<never, unknown, unknown> | ChainDefaultOptions<never, unknown, unknown, unknown> = {},
   first?: string
 ): ResolvedChain => {

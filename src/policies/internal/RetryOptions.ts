@@ -140,7 +140,7 @@ export interface Resolved {
 /**
  * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
  */
-export const resolve = <E, Reason, SE, SR, OR>(given?: Shared<E, Reason, SE, SR, OR>): Resolved => {
+export const resolve = <E, SE, SR, OR>(given?: Options<E, SE, SR, OR>): Resolved => {
   // Each field is checked below; the callers' types tie the functions to the effect they are used with.
   const options = (given ?? {}) as AnyOptions
   const {
@@ -196,7 +196,7 @@ export interface Description {
  * Returns options as JSON, with their defaults filled in. `Config` reads it back
  * where no option is a function or a schedule of one's own.
  */
-export const describe = <E, Reason, SE, SR, OR>(options?: Shared<E, Reason, SE, SR, OR>): Description => {
+export const describe = <E, SE, SR, OR>(options?: Options<E, SE, SR, OR>): Description => {
   const { backoff, maxAttempts, maxElapsed, maxRetryAfter, onRetry, retryAfter, retryRefusals } = resolve(options)
   // `resolve` has checked it.
   const matches = checkWhile(options?.while as AnyOptions["while"])
