@@ -23,7 +23,7 @@ import type * as Effect from "effect/Effect"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as Rules from "../core/internal/Rules.ts"
 import * as ControlApi from "./ControlApi.ts"
 
@@ -57,7 +57,11 @@ export interface Resolved {
 /**
  * Checks options. Throws an `InvalidOptionError` that does not reveal secrets.
  */
-export const resolve = (options: Options): Resolved => ({ url: address(options.url), token: options.token })
+export const resolve = ({ token, url }: Options): Resolved => {
+  // A value of any other type may be the secret itself.
+  if (token !== undefined && !Redacted.isRedacted(token)) Rules.reject(module, "token", "another value", "a Redacted")
+  return { url: address(url), token }
+}
 
 /**
  * Creates a client.

@@ -57,6 +57,22 @@ describe("reject", () => {
   })
 })
 
+describe("object", () => {
+  it("takes an object with options", () => {
+    const options = { a: 1 }
+    assert.strictEqual(Rules.object("M", "f", options), options)
+  })
+
+  for (const value of [null, [], "x", 5, true, () => ({}), undefined]) {
+    it(`refuses ${value === null ? "null" : Array.isArray(value) ? "an array" : typeof value}`, () => {
+      assert.deepStrictEqual(
+        invalid(() => Rules.object("M", "f", wrong(value))),
+        { module: "M", field: "f", value, rule: "an object" }
+      )
+    })
+  }
+})
+
 describe("count", () => {
   for (const value of [1, 2, Number.MAX_SAFE_INTEGER]) {
     it(`takes ${value}`, () => assert.strictEqual(Rules.count("M", "f", value), value))

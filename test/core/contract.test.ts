@@ -21,6 +21,10 @@ const isJson = (value: unknown): boolean => {
   }
 }
 
+/** Returns the value at a path such as `halfOpen.probes`. */
+const valueAt = (value: unknown, path: string): unknown =>
+  path.split(".").reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], value)
+
 for (const row of rows) {
   // A row is data: its functions take the options of its own module.
   const resolve = row.resolve as (options?: unknown) => unknown
@@ -57,12 +61,14 @@ for (const row of rows) {
     })
 
     it("are refused where a value breaks a rule, with module, field, value and rule", () => {
-      for (const [options, field, rule] of row.refused) {
+      for (const [options, field, rule, ...value] of row.refused) {
         const error = invalid(() => resolve(given(options)))
         assert.deepStrictEqual(
           { module: error.module, field: error.field, rule: error.rule },
           { module: row.module ?? row.name, field, rule }
         )
+        const expected = value.length > 0 ? value[0] : valueAt(options, field)
+        assert.deepStrictEqual(error.value, expected, `the value of ${field} in the error`)
       }
     })
 

@@ -8,8 +8,11 @@ import { join } from "node:path"
 import type { Schema } from "effect"
 import ts from "typescript"
 
-/** Options that must be refused, and the field and rule of the error. */
-export type Refused<Options> = readonly [options: Options, field: string, rule: string]
+/**
+ * Options that must be refused, and the field and rule of the error. Its value is
+ * the one at that field, or `value`.
+ */
+export type Refused<Options> = readonly [options: Options, field: string, rule: string, value?: unknown]
 
 /** One module, or one set of options of a module that has several. */
 export interface Contract {

@@ -117,6 +117,7 @@ export const resolve = (options: Options = {}): Resolved => {
   const { classify, failureIf, ignore, retryAfter } = options
   const trip = options.trip === undefined ? TripPolicy.consecutive() : TripPolicy.check(options.trip)
   const halfOpen = resolveHalfOpen(options.halfOpen)
+  const keys = options.keys === undefined ? defaults.keys : Rules.object(module, "keys", options.keys)
   const openFor = options.openFor ?? defaults.openFor
   const opens = Schedule.isSchedule(openFor) ? openFor : Rules.millis(module, "openFor", openFor)
   const shortest = typeof opens === "number" ? opens : 0
@@ -137,20 +138,23 @@ export const resolve = (options: Options = {}): Resolved => {
     dryRun: Rules.boolean(module, "dryRun", options.dryRun ?? defaults.dryRun),
     log: Rules.boolean(module, "log", options.log ?? defaults.log),
     keys: {
-      max: Rules.count(module, "keys.max", options.keys?.max ?? defaults.keys.max),
-      idleFor: Rules.millis(module, "keys.idleFor", options.keys?.idleFor ?? defaults.keys.idleFor)
+      max: Rules.count(module, "keys.max", keys.max ?? defaults.keys.max),
+      idleFor: Rules.millis(module, "keys.idleFor", keys.idleFor ?? defaults.keys.idleFor)
     }
   }
   Outcome.classifier(resolved) // checks its options
   return resolved
 }
 
-const resolveHalfOpen = (options: HalfOpenOptions = {}): Resolved["halfOpen"] => ({
-  probes: Rules.count(module, "halfOpen.probes", options.probes ?? defaults.halfOpen.probes),
-  successes: resolveSuccesses(options.successes ?? defaults.halfOpen.successes),
-  leaseFor: Rules.millis(module, "halfOpen.leaseFor", options.leaseFor ?? defaults.halfOpen.leaseFor),
-  pace: Rules.millis(module, "halfOpen.pace", options.pace ?? defaults.halfOpen.pace)
-})
+const resolveHalfOpen = (given: HalfOpenOptions = {}): Resolved["halfOpen"] => {
+  const options = Rules.object(module, "halfOpen", given)
+  return {
+    probes: Rules.count(module, "halfOpen.probes", options.probes ?? defaults.halfOpen.probes),
+    successes: resolveSuccesses(options.successes ?? defaults.halfOpen.successes),
+    leaseFor: Rules.millis(module, "halfOpen.leaseFor", options.leaseFor ?? defaults.halfOpen.leaseFor),
+    pace: Rules.millis(module, "halfOpen.pace", options.pace ?? defaults.halfOpen.pace)
+  }
+}
 
 const resolveSuccesses = (successes: NonNullable<HalfOpenOptions["successes"]>): Resolved["halfOpen"]["successes"] => {
   const field = "halfOpen.successes"

@@ -84,7 +84,7 @@ export const timeoutLayer = (kind: Kind, slot: Duration.Input | Timeout.Options)
 }
 
 export const retryLayer = (options: Retry.Options): ResolvedLayer => {
-  if (typeof options !== "object" || options === null) Rules.reject("Retry", "options", options, "an object")
+  Rules.object("Retry", "options", options)
   const { backoff, onRetry, retryAfter, while: matches } = options
   const parameters = () => {
     const described = Retry.describe(options)

@@ -4,7 +4,7 @@
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type * as Policy from "../../compose/Policy.ts"
+import * as Policy from "../../compose/Policy.ts"
 import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 import * as ControlApi from "../ControlApi.ts"
@@ -138,11 +138,11 @@ const checkReading = (reading: "token" | "open"): "token" | "open" =>
  * says whether reading needs credentials. Throws an `InvalidOptionError`.
  */
 export const resolveShared = (options: Options, authorized: boolean): Resolved => {
-  const limits = options.limits ?? {}
+  const limits: Limits = options.limits === undefined ? {} : Rules.object(module, "limits", options.limits)
   const limit = (field: keyof Limits) => Rules.count(module, `limits.${field}`, limits[field] ?? defaults.limits[field])
   return {
     prefix: Rules.path(module, "prefix", options.prefix ?? defaults.prefix),
-    policies: options.policies ?? defaults.policies,
+    policies: options.policies === undefined ? defaults.policies : checkPolicies(options.policies),
     details: Rules.boolean(module, "details", options.details ?? authorized),
     circuits: checkCircuits(options.circuits ?? defaults.circuits),
     updates: Rules.millis(module, "updates", options.updates ?? defaults.updates),
@@ -157,6 +157,13 @@ export const resolveShared = (options: Options, authorized: boolean): Resolved =
       streamBytes: limit("streamBytes")
     }
   }
+}
+
+const checkPolicies = (policies: Resolved["policies"]): Resolved["policies"] => {
+  for (const [name, policy] of Object.entries(Rules.object(module, "policies", policies))) {
+    if (!Policy.isPolicy(policy)) Rules.reject(module, `policies.${name}`, policy, "a policy")
+  }
+  return policies
 }
 
 const checkCircuits = (circuits: number): number =>

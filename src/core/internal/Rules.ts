@@ -116,6 +116,14 @@ export const fn = <F>(module: string, field: string, value: F, rule = "a functio
   typeof value === "function" ? value : reject(module, field, value, rule)
 
 /**
+ * Returns `value` if it is an object and not an array, and throws otherwise.
+ */
+export const object = <O extends object>(module: string, field: string, value: O): O =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value
+    : reject(module, field, value, "an object")
+
+/**
  * Returns the milliseconds of a duration, and throws if it cannot be parsed,
  * is infinite or is below the minimum.
  *

@@ -87,6 +87,7 @@ export const resolve = <C extends Checks = Record<never, never>, RS = never>(
 }
 
 const resolveChecks = <C extends Checks>(checks: C | undefined): C => {
+  if (checks !== undefined) Rules.object(module, "checks", checks)
   for (const [name, check] of Object.entries<Check<unknown>>(checks ?? {})) {
     Rules.name(module, "checks", name)
     ensureCheck(`checks.${name}`, check)

@@ -60,15 +60,13 @@ export const resolve = (options: Options = {}): Resolved => {
   const buckets: ReadonlyArray<number> = options.buckets ?? defaults.buckets
   if (!Array.isArray(buckets) || buckets.length === 0) Rules.reject(module, "buckets", buckets, "at least one number")
   buckets.reduce((below: number, bound: number, i) => Rules.above(module, `buckets.${i}`, bound, below), 0)
+  const keys = options.keys === undefined ? defaults.keys : Rules.object(module, "keys", options.keys)
   return {
     latency: Rules.boolean(module, "latency", options.latency ?? defaults.latency),
     buckets,
     spans: Rules.boolean(module, "spans", options.spans ?? defaults.spans),
     keys: new Map(
-      Object.entries<number>(options.keys ?? defaults.keys).map(([name, most]) => [
-        name,
-        Rules.count(module, `keys.${name}`, most)
-      ])
+      Object.entries<number>(keys).map(([name, most]) => [name, Rules.count(module, `keys.${name}`, most)])
     ),
     maxValues: Rules.count(module, "maxValues", options.maxValues ?? defaults.maxValues)
   }

@@ -28,6 +28,9 @@ export const contracts = [
       [{ halfOpen: { leaseFor: Number.NaN } }, "halfOpen.leaseFor", "a finite duration > 0"],
       [{ dryRun: "yes" }, "dryRun", "true or false"],
       [{ log: 1 }, "log", "true or false"],
+      [{ halfOpen: 2 }, "halfOpen", "an object"],
+      [{ halfOpen: null }, "halfOpen", "an object"],
+      [{ keys: [] }, "keys", "an object"],
       [{ keys: { max: 0 } }, "keys.max", "an integer >= 1"],
       [{ keys: { idleFor: 0 } }, "keys.idleFor", "a finite duration > 0"]
     ]

@@ -4,6 +4,9 @@ import { contract } from "../contract.ts"
 
 const notPositive = "a finite duration > 0"
 const notCount = "an integer >= 1"
+const notUrl = "an http or https URL without user, query and fragment"
+// The address may hold a password, and is not shown.
+const hidden = "another text"
 const plainPath = 'a path of plain segments such as "/internal"'
 
 export const contracts = [
@@ -36,6 +39,10 @@ export const contracts = [
       [{ limits: { wrongTokensPerMinute: -1 } }, "limits.wrongTokensPerMinute", notCount],
       [{ limits: { streams: Number.NaN } }, "limits.streams", notCount],
       [{ limits: { streamBytes: 0 } }, "limits.streamBytes", notCount],
+      [{ limits: [] }, "limits", "an object"],
+      [{ limits: null }, "limits", "an object"],
+      [{ policies: 5 }, "policies", "an object"],
+      [{ policies: { checkout: () => "a policy" } }, "policies.checkout", "a policy"],
       [{ token: {} }, "token", "at least one token, or absent"]
     ]
   }),
@@ -48,8 +55,9 @@ export const contracts = [
     resolve: (options = { url: "" }) => ControlClient.resolve(options),
     examples: [],
     refused: [
-      [{ url: "orders.internal" }, "url", "an http or https URL without user, query and fragment"],
-      [{ url: "https://ada:secret@orders.internal" }, "url", "an http or https URL without user, query and fragment"]
+      [{ token: "0123456789abcdef" }, "token", "a Redacted", "another value"],
+      [{ url: "orders.internal" }, "url", notUrl, hidden],
+      [{ url: "https://ada:secret@orders.internal" }, "url", notUrl, hidden]
     ]
   })
 ]

@@ -25,7 +25,9 @@ export const contracts = [
       [{ ttl: -1 }, "ttl", negative],
       [{ concurrency: 0 }, "concurrency", "an integer >= 1"],
       [{ schedule: 0 }, "schedule", notPositive],
-      [{ checks: { "": Health.check } }, "checks", "a non-empty string"],
+      [{ checks: { "": Health.check } }, "checks", "a non-empty string", ""],
+      [{ checks: 5 }, "checks", "an object"],
+      [{ checks: [] }, "checks", "an object"],
       [{ checks: { database: () => true } }, "checks.database", "a check made by Health.check"]
     ]
   }),

@@ -19,6 +19,8 @@ export const contracts = [
       [{ spans: 1 }, "spans", "true or false"],
       [{ maxValues: 0 }, "maxValues", "an integer >= 1"],
       [{ keys: { payments: 0.5 } }, "keys.payments", "an integer >= 1"],
+      [{ keys: ["payments"] }, "keys", "an object"],
+      [{ keys: "payments" }, "keys", "an object"],
       [{ buckets: [] }, "buckets", "at least one number"],
       [{ buckets: 5 }, "buckets", "at least one number"],
       [{ buckets: [0] }, "buckets.0", "a finite number > 0"],
