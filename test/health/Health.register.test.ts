@@ -4,7 +4,7 @@ import * as Health from "../../src/health/Health.ts"
 import { counting, defect, down, fork, names, provide, statuses, up } from "../support/health.ts"
 
 describe("register", () => {
-  it.effect("P0 health: one application-wide instance with which all components register", () =>
+  it.effect("all components register with one instance of the application", () =>
     Effect.gen(function* () {
       const component = (name: string, check: Health.Check) => Layer.effectDiscard(Health.register(name, check))
       const components = Layer.mergeAll(component("orders", up), component("mail", down))

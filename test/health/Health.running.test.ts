@@ -5,7 +5,7 @@ import * as Health from "../../src/health/Health.ts"
 import { counting, fork, names, provide, settable, statuses } from "../support/health.ts"
 
 describe("timeout", () => {
-  it.effect("P2 health: each check has a timeout of its own, and no answer in it is unhealthy and interrupted", () =>
+  it.effect("each check has a timeout of its own, and no answer in it is unhealthy and interrupted", () =>
     Effect.gen(function* () {
       const interrupted = yield* Ref.make<ReadonlyArray<string>>([])
       const hanging = (name: string) =>
@@ -318,7 +318,7 @@ describe("ttl", () => {
 })
 
 describe("schedule", () => {
-  it.effect("P0 health: on schedule, a report is served from the last results", () =>
+  it.effect("on schedule, a report is served from the last results", () =>
     Effect.gen(function* () {
       const { check, runs } = counting()
       yield* Effect.gen(function* () {

@@ -14,7 +14,7 @@ describe("a report", () => {
     }).pipe(provide(Health.layer()))
   )
 
-  it.effect("P2 health: run all, with status, uptime, version, and per check status, message, latency, details", () =>
+  it.effect("a report has status, uptime and version, and status, message, latency and details of each check", () =>
     Effect.gen(function* () {
       yield* TestClock.setTime(Date.UTC(2026, 10, 20, 12))
       const slow = Health.check(Effect.delay(Effect.succeed({ free: 3 }), "250 millis"))
@@ -51,7 +51,7 @@ describe("a report", () => {
     })
   )
 
-  it.effect("P0 health: diagnostic functions make a system report of healthy, degraded or failing", () =>
+  it.effect("diagnostic functions make a system report of healthy, degraded or failing", () =>
     Effect.gen(function* () {
       const database = settable(true)
       const cache = settable(true, { critical: false })
