@@ -79,7 +79,7 @@ export interface KeysOptions {
 }
 
 /**
- * Options where none are given.
+ * Values of options that are not given.
  */
 export const defaults = {
   openFor: "30 seconds",
@@ -246,7 +246,7 @@ const print = (option: unknown): string | undefined =>
   )
 
 /**
- * Returns in what options differ, each as `option: this | that`.
+ * Returns the differences between two sets of options, each as `option: this | that`.
  */
 export const differences = (a: Resolved, b: Resolved): Array<string> => {
   if (a === b) return []

@@ -32,7 +32,6 @@ import * as CircuitOpenError from "./CircuitOpenError.ts"
  * Part of a breaker that its circuits share.
  */
 export interface Common {
-  /** Name of the breaker. */
   readonly name: string
   readonly options: BreakerOptions.Resolved
   /** Numbers that the state machine works by. */
@@ -40,9 +39,7 @@ export interface Common {
   readonly classify: Outcome.Classify
   /** Returns how long the n-th opening lasts, in milliseconds, counted from 1. */
   readonly openMillis: (opening: number) => number | Effect.Effect<number>
-  /** Called for each change of state. */
   readonly listeners: ReadonlySet<CircuitChange.Listener>
-  /** Observer of single calls, if there is one. */
   readonly observer: CallObserver | undefined
   /** Clock of the fiber that was last admitted. */
   clock: Clock.Clock

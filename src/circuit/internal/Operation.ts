@@ -10,9 +10,6 @@ import * as CircuitState from "../CircuitState.ts"
  */
 export const actions = ["hold-open", "hold-closed", "release", "reset"] as const
 
-/**
- * Name of an action.
- */
 export type Action = (typeof actions)[number]
 
 /**
@@ -29,7 +26,7 @@ export interface Operation {
 }
 
 /**
- * Returns the state after an operation, identical where it changes nothing.
+ * Returns the state after an operation, identical if nothing changes.
  */
 export const apply = (
   { action, by, forMillis, reason }: Operation,

@@ -35,13 +35,10 @@ const join = <State extends Tag>(tag: State) => words[tag].replace(/[ -]/, "_") 
 export const upper = <State extends Tag>(tag: State): Uppercase<Joins[State]> =>
   join(tag).toUpperCase() as Uppercase<Joins[State]> // the type of that function is `string`
 
-/**
- * All states.
- */
 export const tags: ReadonlyArray<Tag> = /* @__PURE__ */ (() => Object.keys(words) as ReadonlyArray<Tag>)() // its keys
 
 /**
- * Names in lower case, as attributes of metrics have them: `half_open`.
+ * Names in lower case, as in attributes of metrics: `half_open`.
  */
 export const lower: Joins = /* @__PURE__ */ (() =>
   // One entry for each state.

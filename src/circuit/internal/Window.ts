@@ -21,7 +21,6 @@ export class Streak {
   /** Hits since the last call that was not one. */
   hits = 0
 
-  /** Counts a call. */
   record(hit: boolean): void {
     this.hits = hit ? this.hits + 1 : 0
   }
@@ -33,7 +32,6 @@ export class Streak {
 export class LastCalls {
   /** Calls counted, at most `size`. */
   calls = 0
-  /** Hits among them. */
   hits = 0
   /** Calls that the window holds. */
   readonly size: number
@@ -65,9 +63,7 @@ const slots = 10
  * Count of the calls, and the hits among them, of the latest time.
  */
 export class LastTime {
-  /** Calls counted. */
   calls = 0
-  /** Hits among them. */
   hits = 0
   private readonly width: number
   private readonly callsIn = new Float64Array(slots)

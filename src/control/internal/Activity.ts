@@ -43,9 +43,6 @@ const countsOf = ({ successes, tally }: Circuit.Circuit): Counts => ({
   refused: tally?.refused ?? 0
 })
 
-/**
- * Rates of circuits, by period.
- */
 export class Rates {
   private readonly everyMillis: number
   private tracks: ReadonlyMap<Circuit.Circuit, Track>
@@ -113,9 +110,6 @@ interface Ring {
   computedFor: number
 }
 
-/**
- * Latencies of the latest calls of each circuit.
- */
 export class Latencies {
   private readonly registry: CircuitBreakers.CircuitBreakers["Service"]
   private rings = new WeakMap<Circuit.Circuit, Ring>()
@@ -125,7 +119,6 @@ export class Latencies {
     this.registry = registry
   }
 
-  /** Starts to measure. */
   start(): void {
     this.unfollow ??= CallObservers.follow(this.registry, (breaker) =>
       CallObservers.observe(breaker, this.observer, true)

@@ -5,9 +5,6 @@ import type * as ControlApi from "../ControlApi.ts"
 
 const encoder = /* @__PURE__ */ (() => new TextEncoder())()
 
-/**
- * Returns the bytes of an event.
- */
 export const encode = (event: ControlApi.Event["event"], json: string): Uint8Array =>
   // JSON has no line breaks, so it is one line of an event.
   encoder.encode(`event: ${event}\ndata: ${json}\n\n`)

@@ -29,7 +29,6 @@ import { Updates } from "./Updates.ts"
 export interface Feed {
   /** Returns at most `limit` circuits. */
   readonly list: (limit: number) => ControlApi.Circuits
-  /** Returns one circuit as it is now. */
   readonly circuit: (breaker: Breaker.Breaker, circuit: Circuit.Circuit) => ControlApi.Circuit
   /** Returns the latest changes of a circuit, the newest last. */
   readonly history: (name: string, key: string | undefined) => ReadonlyArray<ControlApi.Change>

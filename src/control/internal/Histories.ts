@@ -8,9 +8,6 @@ const latestChanges = 200
 const changesPerCircuit = 32
 const circuitsWithHistory = 1000
 
-/**
- * Latest changes of circuits.
- */
 export class Histories {
   private readonly changes: Array<ControlApi.Change> = []
   private readonly histories = new Map<string, Array<ControlApi.Change>>()

@@ -49,9 +49,6 @@ const responseHeaders = {
 
 type PolicyDescription = (typeof ControlApi.PolicyDescription)["Type"]
 
-/**
- * Returns the descriptions of policies, by name.
- */
 export const describePolicies = (policies: Resolved["policies"]): ReadonlyArray<PolicyDescription> =>
   Object.entries(policies).map(([name, policy]) => {
     const { layers, warnings } = Policy.describe(policy, "json")
@@ -63,9 +60,6 @@ export const describePolicies = (policies: Resolved["policies"]): ReadonlyArray<
     }
   })
 
-/**
- * Provides the routes that read circuits.
- */
 export const circuitsLayer = (
   { circuits, limits }: Resolved,
   policies: ReadonlyArray<PolicyDescription>,
@@ -115,9 +109,6 @@ const isClosing = (source: object): boolean =>
   hasProperty(source.socket.server, "listening") &&
   source.socket.server.listening === false
 
-/**
- * Provides the page.
- */
 export const dashboardLayer = (config: DashboardPage.Config) => {
   const page = HttpServerResponse.text(DashboardPage.render(config), {
     contentType: "text/html; charset=utf-8",
@@ -132,9 +123,6 @@ export const dashboardLayer = (config: DashboardPage.Config) => {
   )
 }
 
-/**
- * Provides the route of the health report.
- */
 export const healthLayer = (details: boolean, health: Health.Health["Service"]) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.HealthGroup)).pipe(
     Layer.provide(
@@ -162,9 +150,6 @@ const withoutDetails = ({ checks, status, timestamp, uptime, version }: Health.R
   }))
 })
 
-/**
- * Provides the routes that change circuits.
- */
 export const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], feed: Feed.Feed) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.OperationsGroup)).pipe(
     Layer.provide(

@@ -14,9 +14,6 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 
-/**
- * Reader of a stream.
- */
 export interface Reader {
   /** Fiber that writes to the reader. It is interrupted when the reader is dropped. */
   readonly fiber: Fiber.Fiber<unknown, unknown>
@@ -48,7 +45,6 @@ export class Subscribers {
     this.onStop = onStop
   }
 
-  /** Returns the number of readers. */
   count(): number {
     return this.subscriptions.size
   }
@@ -58,7 +54,6 @@ export class Subscribers {
     return this.someRead.await
   }
 
-  /** Sends an event to all readers. */
   send(event: () => Uint8Array): void {
     if (this.subscriptions.size === 0) return
     const bytes = event()
@@ -96,7 +91,6 @@ export class Subscribers {
     for (const subscription of this.subscriptions) if (subscription.reader.isClosing()) this.leave(subscription)
   }
 
-  /** Ends all streams. */
   endAll(): void {
     for (const subscription of this.subscriptions) this.leave(subscription)
   }

@@ -28,9 +28,6 @@ export const checkList = (module: string, field: string, tags: ReadonlyArray<str
     ? tags.map((tag: string, i) => Rules.name(module, `${field}.${i}`, tag))
     : Rules.reject(module, field, tags, "a predicate, a tag or a list of at least one tag")
 
-/**
- * Creates the predicate of a match.
- */
 export const matcher = <E>(match: Match<E>): ((error: E) => boolean) => {
   if (typeof match === "function") return match
   const tags: ReadonlyArray<unknown> = typeof match === "string" ? [match] : match

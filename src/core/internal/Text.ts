@@ -57,7 +57,7 @@ export const summary = (cause: Cause.Cause<unknown>): string => {
 }
 
 /**
- * Returns a text of at most `max` characters, with `…` at the end where it was
+ * Returns a text of at most `max` characters, with `…` at the end if it was
  * longer.
  */
 export const cut = (text: string, max: number): string => (text.length > max ? `${text.slice(0, max - 1)}…` : text)

@@ -76,9 +76,6 @@ export const make = Effect.fnUntraced(function* <C extends Checks, RS>(options: 
   return registry
 })
 
-/**
- * Registered checks.
- */
 export class CheckRegistry {
   /** Called when a check has a result, and when one is removed. */
   readonly watchers = new Set<() => void>()

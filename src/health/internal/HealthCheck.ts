@@ -145,7 +145,6 @@ export interface Result {
   readonly details: Schema.Json | undefined
 }
 
-/** Creates the result of a check. */
 export const result = (status: Status, message: string | undefined, details: unknown): Result => ({
   [ResultTypeId]: ResultTypeId,
   status,
@@ -201,7 +200,7 @@ export const check = <A, E, R>(
 }
 
 /**
- * Creates a check from an effect and options that are known to be right.
+ * Creates a check from an effect and options that have been checked.
  */
 export const make = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

@@ -14,9 +14,6 @@ import { Report, type CheckReport, type Status } from "./HealthReport.ts"
  */
 export const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 
-/**
- * Format of a response.
- */
 export type Format = "json" | "health" | "text"
 
 const mediaTypes: Readonly<Record<Format, string>> = {
@@ -52,9 +49,6 @@ export const negotiate = (accept: string | undefined): Format => {
   return best?.format ?? "json"
 }
 
-/**
- * Returns the response that holds a report.
- */
 export const reportResponse = (
   report: Report,
   { format, status, verbose }: { readonly format: Format; readonly status: number; readonly verbose: boolean }

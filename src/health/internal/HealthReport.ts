@@ -58,9 +58,6 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
  */
 export type Status = "healthy" | "degraded" | "unhealthy"
 
-/**
- * Schema of a verdict.
- */
 export const Status: Schema.Codec<Status> = /* @__PURE__ */ (() =>
   Schema.Literals(["healthy", "degraded", "unhealthy"]))()
 
@@ -75,9 +72,6 @@ export const Status: Schema.Codec<Status> = /* @__PURE__ */ (() =>
  */
 export type Kind = "liveness" | "readiness" | "startup"
 
-/**
- * Schema of the kind of a check.
- */
 export const Kind: Schema.Codec<Kind> = /* @__PURE__ */ (() => Schema.Literals(["liveness", "readiness", "startup"]))()
 
 // JSON has no word for an infinite duration.
@@ -125,9 +119,6 @@ export interface CheckReportJson {
   readonly checkedAt: string
 }
 
-/**
- * Schema of the result of one check.
- */
 export const CheckReport: Schema.Codec<CheckReport, CheckReportJson> = /* @__PURE__ */ (() =>
   Schema.Struct({
     name: Schema.String,
@@ -170,9 +161,6 @@ export interface ReportJson {
   readonly checks: ReadonlyArray<CheckReportJson>
 }
 
-/**
- * Schema of a report.
- */
 export const Report: Schema.Codec<Report, ReportJson> = /* @__PURE__ */ (() =>
   Schema.Struct({
     status: Status,

@@ -26,9 +26,6 @@ export const waitDefaults = {
   atLeast: "healthy"
 } as const satisfies WaitOptions
 
-/**
- * Checks options of `waitUntilHealthy`.
- */
 export const resolveWait = (options: WaitOptions) => {
   const atLeast = options.atLeast ?? waitDefaults.atLeast
   if (atLeast !== "healthy" && atLeast !== "degraded") {
@@ -42,9 +39,6 @@ export const resolveWait = (options: WaitOptions) => {
   }
 }
 
-/**
- * Reports of one health instance.
- */
 export class Reports {
   private readonly registry: CheckRegistry
   private readonly version: string | undefined

@@ -19,9 +19,6 @@ import * as CircuitState from "../../circuit/CircuitState.ts"
 import type * as CircuitStore from "../CircuitStore.ts"
 import * as CircuitView from "./CircuitView.ts"
 
-/**
- * Options of a quorum.
- */
 export interface Options {
   /** Processes that have to vote, at least 2. */
   readonly votes: number

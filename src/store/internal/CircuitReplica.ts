@@ -72,7 +72,7 @@ export const step = <A>(replica: Replica, now: number, step: CircuitStore.Step<A
 }
 
 /**
- * Moves the times of the view, where the clocks turn out to be further apart.
+ * Moves the times of the view, when the clocks turn out to be further apart.
  */
 export const shift = ({ cell }: Replica, millis: number): void => {
   cell.current = CircuitView.shift(cell.current, millis, 0)

@@ -49,7 +49,7 @@ const times = (state: CircuitState.CircuitState, millis: number): Partial<Circui
 }
 
 /**
- * Returns whether two states are the same for all who look at them.
+ * Returns whether two states look the same to every observer.
  */
 export const isSame = (a: CircuitState.CircuitState, b: CircuitState.CircuitState): boolean =>
   JSON.stringify(a) === JSON.stringify(b)

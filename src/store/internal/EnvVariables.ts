@@ -119,9 +119,6 @@ export class InvalidVariableError extends Data.TaggedError("InvalidVariableError
   }
 }
 
-/**
- * Names of the variables.
- */
 export const variables = {
   url: "RESILIENCE_DATABASE_URL",
   type: "RESILIENCE_DATABASE_TYPE",

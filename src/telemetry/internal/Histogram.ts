@@ -36,7 +36,6 @@ export class Histogram {
     this.millis += millis
   }
 
-  /** Whether nothing was counted. */
   get isEmpty(): boolean {
     return this.count === 0
   }

@@ -25,9 +25,7 @@ const define = (
   description: string
 ): Definition => ({ name: `resilience.${name}`, type, unit, attributes, description })
 
-/** Attribute of the name of a breaker. */
 export const circuitName = "circuit.name"
-/** Attribute of the key of a circuit. */
 export const circuitKey = "circuit.key"
 /** Attribute of a state, one of `StateNames.lower`. */
 export const circuitState = "circuit.state"
@@ -126,7 +124,7 @@ export const prometheusName = (name: string): string => {
 }
 
 /**
- * Names of outcomes, as attributes have them.
+ * Names of outcomes, as values of attributes.
  */
 export const outcomeNames = {
   Success: "success",

@@ -33,9 +33,6 @@ export const ends =
   () =>
     all.forEach((end) => end())
 
-/**
- * Counter of events.
- */
 export interface Events {
   /** Counts one event, with the attributes of the fiber that runs. */
   readonly count: () => void

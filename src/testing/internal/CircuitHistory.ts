@@ -57,7 +57,6 @@ export class Cell implements CircuitStore.Cell {
  * Update of a history.
  */
 export interface Operation {
-  /** Which client it was. */
   readonly client: number
   readonly event: CircuitState.Event
   /** How long the history waited before it, in milliseconds. */
@@ -73,7 +72,7 @@ export interface Operation {
     readonly after: State
     readonly answer: CircuitState.Decision
   }>
-  /** Its defect, where it had one. */
+  /** Its defect, if it had one. */
   died?: string
   /** Report of the store. */
   applied?: CircuitStore.Applied<CircuitState.Decision>
