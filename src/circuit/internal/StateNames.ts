@@ -29,8 +29,8 @@ type Joins = { readonly [State in Tag]: Joined<(typeof words)[State]> }
 const join = <State extends Tag>(tag: State) => words[tag].replace(/[ -]/, "_") as Joins[State]
 
 /**
- * Returns a name in upper case, as rows of tables, logs and the command line
- * have it: `HALF_OPEN`.
+ * Returns a name in upper case, as in rows of tables, logs and the command
+ * line: `HALF_OPEN`.
  */
 export const upper = <State extends Tag>(tag: State): Uppercase<Joins[State]> =>
   join(tag).toUpperCase() as Uppercase<Joins[State]> // the type of that function is `string`

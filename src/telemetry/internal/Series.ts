@@ -40,7 +40,7 @@ export interface Events {
 }
 
 /**
- * Runs an effect and returns its value, or `undefined` where it fails or has to
+ * Runs an effect and returns its value, or `undefined` if it fails or has to
  * wait.
  */
 export const immediately = <A>(effect: Effect.Effect<A>): A | undefined => {
