@@ -329,7 +329,7 @@ const guard = (source: Source<unknown>, options: AnyProtectOptions = {}): Guard 
   breaker: source instanceof Breaker.Breaker ? source : undefined,
   key: options.key,
   classify: classifies(options) ? Outcome.classifier(options) : undefined,
-  orElse: options.orElse
+  orElse: options.orElse === undefined ? undefined : Rules.fn(module, "orElse", options.orElse)
 })
 
 interface Protected extends AnyEffect {

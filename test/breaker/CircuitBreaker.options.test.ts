@@ -248,6 +248,20 @@ describe("bad options", () => {
       }
     }
   })
+
+  it("of a protected call: orElse must be a function", () => {
+    const breaker = CircuitBreaker.makeUnsafe("api")
+    const options = { orElse: "no results" } as never
+    const expected = { module: "CircuitBreaker", field: "orElse", value: "no results", rule: "a function" }
+    assert.deepStrictEqual(
+      invalid(() => CircuitBreaker.protect(breaker, options)),
+      expected
+    )
+    assert.deepStrictEqual(
+      invalid(() => CircuitBreaker.protect(Effect.void, breaker, options)),
+      expected
+    )
+  })
 })
 
 const described = (options?: CircuitBreaker.Options) =>

@@ -307,7 +307,7 @@ describe("kinds", () => {
     )
   )
 
-  it.effect("a kind that is none is refused", () =>
+  it.effect("refuses an unknown kind", () =>
     Effect.gen(function* () {
       const exit = yield* Effect.exit(Health.reportFor({ kind: "ready" as Health.Kind }))
       const error = defect(exit)
@@ -315,6 +315,15 @@ describe("kinds", () => {
         [error.module, error.field, error.value, error.rule],
         ["Health", "kind", "ready", "one of liveness, readiness, startup"]
       )
+    }).pipe(provide(Health.layer()))
+  )
+
+  it.effect("fresh must be true or false", () =>
+    Effect.gen(function* () {
+      const { field, module, rule, value } = defect(
+        yield* Effect.exit(Health.reportFor({ fresh: "no" as unknown as boolean }))
+      )
+      assert.deepStrictEqual([module, field, value, rule], ["Health", "fresh", "no", "true or false"])
     }).pipe(provide(Health.layer()))
   )
 })

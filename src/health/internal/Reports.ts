@@ -115,9 +115,15 @@ export class Reports {
     this.drainScopes += count
   }
 
-  private select({ exclude, kind, only }: ReportOptions): Effect.Effect<ReadonlyArray<Entry>, UnknownCheckError> {
+  private select({
+    exclude,
+    fresh,
+    kind,
+    only
+  }: ReportOptions): Effect.Effect<ReadonlyArray<Entry>, UnknownCheckError> {
     return Effect.suspend(() => {
       if (kind !== undefined) HealthCheck.kind("kind", kind)
+      if (fresh !== undefined) Rules.boolean(module, "fresh", fresh)
       const { all } = this.registry
       const ofKind = kind === undefined ? all : all.filter(({ check }) => check.kinds.includes(kind))
       return Effect.as(

@@ -49,5 +49,21 @@ export const contracts = [
       [{ within: 0 }, "within", "a finite duration > 0"],
       [{ minimumCalls: 0 }, "minimumCalls", "an integer >= 1"]
     ]
+  }),
+  contract<Parameters<typeof TripPolicy.slowCalls>[0]>({
+    name: "TripPolicy.slowCalls",
+    module: "TripPolicy",
+    file: "src/circuit/TripPolicy.ts",
+    interfaces: { "": "ShareOptions" },
+    defaults: shareDefaults,
+    required: { after: "1 second" },
+    resolve: (options) => TripPolicy.slowCalls(options!),
+    describe: (options) => TripPolicy.describe(TripPolicy.slowCalls(options!)),
+    examples: [{ after: 5, ratio: 1, within: "1 hour", minimumCalls: 1 }],
+    refused: [
+      [{ after: 0 }, "after", "a finite duration > 0"],
+      [{ ratio: "half" }, "ratio", "a ratio in (0, 1]"],
+      [{ minimumCalls: null }, "minimumCalls", "an integer >= 1"]
+    ]
   })
 ]

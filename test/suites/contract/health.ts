@@ -1,5 +1,6 @@
 import * as Health from "../../../src/health/Health.ts"
 import * as HealthRoutes from "../../../src/health/HealthRoutes.ts"
+import { resolveWait } from "../../../src/health/internal/Reports.ts"
 import { contract } from "../contract.ts"
 
 const notPositive = "a finite duration > 0"
@@ -96,6 +97,20 @@ export const contracts = [
     refused: [
       [{ drainFor: -1 }, "drainFor", negative],
       [{ drainFor: "soon" }, "drainFor", negative]
+    ]
+  }),
+  contract<Health.WaitOptions>({
+    name: "Health.waitUntilHealthy",
+    module: "Health",
+    file: "src/health/internal/HealthService.ts",
+    interfaces: { "": "WaitOptions" },
+    defaults: Health.waitDefaults,
+    resolve: (options = {}) => resolveWait(options),
+    examples: [],
+    refused: [
+      [{ interval: 0 }, "interval", notPositive],
+      [{ timeout: "soon" }, "timeout", notPositive],
+      [{ atLeast: "unhealthy" }, "atLeast", "healthy or degraded"]
     ]
   })
 ]
