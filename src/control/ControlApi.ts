@@ -277,7 +277,7 @@ export interface Update extends Schema.Schema.Type<typeof Update> {}
  * **Details**
  *
  * A circuit has one number for each period, the newest last, and fewer than
- * `periods` where it is younger. Circuits without calls are left out.
+ * `periods` if it is younger. Circuits without calls are left out.
  */
 export const Activity = /* @__PURE__ */ (() =>
   Schema.Struct({

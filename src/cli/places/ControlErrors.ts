@@ -79,8 +79,8 @@ export const explain = (error: ControlError, control: Location.Control, asked: "
   const { response } = error
   // A connection that broke within an answer does not mean that another server answered.
   if (response === undefined || (response.status < 300 && error.cause !== undefined)) {
-    const said = Explain.cause(error).messages.at(-1) ?? "it failed"
-    return Failure.failed(Explain.connection(error, at, clean) ?? `${clean(said)} (${at})`)
+    const detail = Explain.cause(error).messages.at(-1) ?? "it failed"
+    return Failure.failed(Explain.connection(error, at, clean) ?? `${clean(detail)} (${at})`)
   }
   const { headers, status } = response
   const seconds = Number(headers["retry-after"])
@@ -105,10 +105,10 @@ const refused = (
   asked: "read" | "change"
 ): Failure.Failure => {
   const at = label(control)
-  const said = message === undefined ? "" : `: ${scrub(message, control)}`
+  const detail = message === undefined ? "" : `: ${scrub(message, control)}`
   switch (status) {
     case 400:
-      return Failure.failed(`the request was refused${said || ": bad request"} (${at})`)
+      return Failure.failed(`the request was refused${detail || ": bad request"} (${at})`)
     case 401:
       return Failure.failed(
         control.token === undefined
@@ -116,16 +116,16 @@ const refused = (
           : `the token in ${Location.variables.token} was refused (${at})`
       )
     case 403:
-      return Failure.failed(`not allowed${said} (${at})`)
+      return Failure.failed(`not allowed${detail} (${at})`)
     case 404:
-      if (message !== undefined) return Failure.unknown(`the circuit no longer exists${said} (${at})`)
+      if (message !== undefined) return Failure.unknown(`the circuit no longer exists${detail} (${at})`)
       return Failure.failed(
         asked === "change" ? `the control plane is read-only: it is mounted without a token (${at})` : absent(control)
       )
     case 413:
-      return Failure.failed(`the request is too large${said} (${at})`)
+      return Failure.failed(`the request is too large${detail} (${at})`)
     case 415:
-      return Failure.failed(`the server refuses JSON${said} (${at})`)
+      return Failure.failed(`the server refuses JSON${detail} (${at})`)
     case 429:
       return Failure.failed(
         `too many requests: try again ${retryAfter === undefined ? "later" : `in ${Print.span(retryAfter * 1000)}`} (${at})`

@@ -89,13 +89,13 @@ const change = (
 ): ((circuit: Output.Circuit) => Effect.Effect<Output.Change, Failure.Failure>) => {
   const request = requests[order.action]
   let begun = false
-  let said = false
+  let isNoticed = false
   const wait = ({ retryAfter }: ControlApi.TooManyRequests) =>
     Effect.suspend(() => {
-      const notice = said
+      const notice = isNoticed
         ? Effect.void
         : Console.error("resilience: the control plane limits changes: the others follow as it allows")
-      said = true
+      isNoticed = true
       return Effect.andThen(notice, Effect.sleep(Duration.seconds(retryAfter)))
     })
   return Effect.fnUntraced(function* (before) {

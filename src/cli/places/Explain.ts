@@ -30,23 +30,23 @@ const unreachable: { readonly [code: string]: string } = {
 export const explain = (error: unknown, target: Stores.Target, table: string): string => {
   const { where } = target
   const at = EnvVariables.describe(where)
-  const { has, messages, says } = cause(error)
+  const { has, messages, matches } = cause(error)
   const user = where.username === undefined ? "" : ` for user ${Print.safe(where.username)}`
 
-  if (has("28P01", "28000") || says(/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)\b/)) {
+  if (has("28P01", "28000") || matches(/^(WRONGPASS|NOAUTH|ERR AUTH|ERR invalid password)\b/)) {
     return `login refused${user}: ${at}`
   }
   if (has("3D000")) return `there is no database ${Print.safe(String(where.database ?? where.username ?? ""))}: ${at}`
-  if (says(/DB index is out of range/)) return `there is no database ${where.database ?? 0}: ${at}`
+  if (matches(/DB index is out of range/)) return `there is no database ${where.database ?? 0}: ${at}`
   if (has("42P01")) return `there is no table ${Print.safe(table)}: run "resilience setup" (${at})`
   if (has("3F000")) return `there is no schema for table ${Print.safe(table)} (${at})`
-  if (has("42501") || says(/^NOPERM\b/)) return `permission denied${user} (${at})`
+  if (has("42501") || matches(/^NOPERM\b/)) return `permission denied${user} (${at})`
   if (has("53300")) return `too many connections (${at})`
-  if (has("57P03", "57P01") || says(/^LOADING\b/)) return `the server is starting or stopping (${at})`
+  if (has("57P03", "57P01") || matches(/^LOADING\b/)) return `the server is starting or stopping (${at})`
   const clean = (text: string) => scrub(text, where)
   // The innermost message is the database's own, if no `TableError` has a better one.
-  const said = error instanceof TableError ? error.message : messages.at(-1)
-  return connection(error, at, clean) ?? `${clean(said ?? "it failed")} (${at})`
+  const detail = error instanceof TableError ? error.message : messages.at(-1)
+  return connection(error, at, clean) ?? `${clean(detail ?? "it failed")} (${at})`
 }
 
 /**
@@ -54,15 +54,15 @@ export const explain = (error: unknown, target: Stores.Target, table: string): s
  * other errors. `clean` removes secrets from a foreign text.
  */
 export const connection = (error: unknown, at: string, clean: (text: string) => string): string | undefined => {
-  const { codes, messages, says } = cause(error)
+  const { codes, messages, matches } = cause(error)
   // Some drivers keep the code in the message only.
-  const code = Object.keys(unreachable).find((each) => codes.includes(each) || says(new RegExp(`\\b${each}\\b`)))
+  const code = Object.keys(unreachable).find((each) => codes.includes(each) || matches(new RegExp(`\\b${each}\\b`)))
   if (code !== undefined) return `cannot reach ${at}: ${unreachable[code] ?? code}`
-  if (says(/certificate|self.signed|altname/i) || codes.some((each) => /CERT|TLS|SSL/.test(each))) {
+  if (matches(/certificate|self.signed|altname/i) || codes.some((each) => /CERT|TLS|SSL/.test(each))) {
     return `the TLS connection was refused: ${clean(messages.at(-1) ?? "no reason given")} (${at})`
   }
-  if (says(/timed? ?out|no answer within/i)) return `no answer in time: ${at}`
-  return says(/connection (is )?closed|socket closed/i) ? `cannot reach ${at}: connection closed` : undefined
+  if (matches(/timed? ?out|no answer within/i)) return `no answer in time: ${at}`
+  return matches(/connection (is )?closed|socket closed/i) ? `cannot reach ${at}: connection closed` : undefined
 }
 
 /**
@@ -79,7 +79,7 @@ export const cause = (error: unknown) => {
     codes,
     messages,
     has: (...some: ReadonlyArray<string>) => some.some((code) => codes.includes(code)),
-    says: (pattern: RegExp) => messages.some((message) => pattern.test(message))
+    matches: (pattern: RegExp) => messages.some((message) => pattern.test(message))
   }
 }
 

@@ -46,8 +46,10 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
       const { action, by, reason } = order
       // The same line of a runbook may also be for a control plane, which requires a reason.
       const isLost = reason !== undefined && (action === "release" || action === "reset")
-      const said = isLost ? Console.error(`resilience: a store does not keep the reason of a ${action}`) : Effect.void
-      return Effect.as(said, (circuit: Output.Circuit) =>
+      const warning = isLost
+        ? Console.error(`resilience: a store does not keep the reason of a ${action}`)
+        : Effect.void
+      return Effect.as(warning, (circuit: Output.Circuit) =>
         CircuitTable.update(table, circuit.circuit, by, (state, now) => [Operation.apply(order, state, now), now]).pipe(
           Effect.map(({ after, answer: now, before }) => {
             const changed = after !== before

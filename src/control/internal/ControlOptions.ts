@@ -63,7 +63,7 @@ export interface TokenOptions extends Options {
    * routes that change something.
    */
   readonly token?: Redacted.Redacted | Tokens.NamedTokens | undefined
-  /** Whether reading needs a token too. Default: `"token"` where one is configured, else `"open"`. */
+  /** Whether reading needs a token too. Default: `"token"` if one is configured, else `"open"`. */
   readonly reading?: "token" | "open" | undefined
 }
 
