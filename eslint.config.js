@@ -48,6 +48,7 @@ export default defineConfig(
       // A module that is imported for its types only must not be loaded.
       "@typescript-eslint/consistent-type-imports": ["error", { fixStyle: "separate-type-imports" }],
       "local/cast-reason": "error",
+      "max-lines-per-function": ["error", { max: 80, skipBlankLines: true, skipComments: true }],
       "no-console": "error",
       "no-restricted-globals": [
         "error",
@@ -88,6 +89,8 @@ export default defineConfig(
       ]
     }
   },
+  // A list of laws is a table.
+  { files: ["src/testing/Circuit*Laws.ts"], rules: { "max-lines-per-function": "off" } },
   {
     files: ["test/**/*.ts"],
     rules: {

@@ -12,6 +12,7 @@ const checks = [
   "check:format",
   "check:imports",
   "check:surface",
+  "check:api",
   "check:cli-docs",
   "check:dashboard"
 ]

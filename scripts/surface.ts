@@ -12,7 +12,8 @@ const root = resolve(import.meta.dirname, "..")
 /** Text of each file by its path: all of `src`, scripts/areas.json, package.json and CONTRIBUTING.md. */
 export type Tree = ReadonlyMap<string, string>
 
-const treeOf = (root: string): Tree =>
+/** Reads the tree of a checkout. */
+export const treeOf = (root: string): Tree =>
   new Map(
     [...globSync("src/**/*.*", { cwd: root }).sort(), "scripts/areas.json", "package.json", "CONTRIBUTING.md"].map(
       (file) => [file, readFileSync(join(root, file), "utf8")]
@@ -27,7 +28,8 @@ const isProgram = (area: string) => area === "cli"
 
 const nameOf = (file: string) => basename(file, ".ts")
 
-interface Surface {
+/** What a tree makes public. */
+export interface Surface {
   /** The areas of `src`, from bottom to top. */
   readonly areas: ReadonlyArray<string>
   /** All files of `src`, as paths in it. */
@@ -40,7 +42,8 @@ interface Surface {
   readonly barrels: ReadonlyMap<string, ReadonlyArray<string>>
 }
 
-const surfaceOf = (tree: Tree): Surface => {
+/** Returns what a tree makes public. */
+export const surfaceOf = (tree: Tree): Surface => {
   const areas = JSON.parse(tree.get("scripts/areas.json") ?? "[]") as ReadonlyArray<string>
   const files = [...tree.keys()].filter((file) => file.startsWith("src/")).map((file) => file.slice("src/".length))
   const publicModules = files.filter((file) => /^[a-z]+\/[A-Z]\w*\.ts$/.test(file) && !file.startsWith("cli/"))

@@ -5,6 +5,7 @@
 import * as ConfigProvider from "effect/ConfigProvider"
 import { configCase } from "effect/String"
 
+export type { DurationJson } from "./internal/ConfigSchema.ts"
 export { InvalidOptionError, type Json } from "./internal/Rules.ts"
 
 /**
