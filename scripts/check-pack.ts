@@ -198,6 +198,10 @@ ${shared.map((name) => `export const ${name}: typeof ${name}_ = root.${name}`).j
 root.Retry.retry({ maxAttempts: "c" })
 // @ts-expect-error
 root.Nothing
+// @ts-expect-error -- what is internal is not in the types
+root.CircuitBreaker.makeUnsafe("a").main
+// @ts-expect-error
+root.CircuitBreakers.register
 `
   )
   // Declarations are written for it, so each type that it infers must have a name that can be imported.

@@ -120,8 +120,6 @@ export const holdClosed = CircuitBreaker.holdClosed(Payments)
 export const release = CircuitBreaker.release(Payments)
 export const reset = CircuitBreaker.reset(Payments)
 export const described = CircuitBreaker.describe(Payments)
-export const circuits = breaker.circuits()
-export const mainCircuit = breaker.main
 export const listeners = breaker.listeners
 export const registry = CircuitBreakers.make
 export const registryService = CircuitBreakers.CircuitBreakers
@@ -131,7 +129,6 @@ export const listed = CircuitBreakers.list
 export const allStatuses = CircuitBreakers.statuses
 export const allChanges = CircuitBreakers.changes
 export const held = CircuitBreakers.holdOpen("payments")
-export const entries = Effect.map(registry, (it) => it.entries)
 export const effectBreaker = EffectBreaker.make(Payments)
 export const effectBreakerLayer = EffectBreaker.layer(breaker)
 

@@ -73,7 +73,7 @@ import type * as CircuitStatus from "./internal/CircuitStatus.ts"
 import * as Operations from "./internal/Operations.ts"
 import * as SharedCircuit from "./internal/SharedCircuit.ts"
 
-export type { Breaker as CircuitBreaker, Sharing } from "./internal/Breaker.ts"
+export type { Breaker as CircuitBreaker } from "./internal/Breaker.ts"
 export { Config, defaults, resolve } from "./internal/BreakerOptions.ts"
 export type {
   ConfigJson,
@@ -83,7 +83,7 @@ export type {
   Options,
   Resolved
 } from "./internal/BreakerOptions.ts"
-export type { Circuit, LastFailure } from "./internal/Circuit.ts"
+export type { LastFailure } from "./internal/Circuit.ts"
 export type { Change, Listener } from "./internal/CircuitChange.ts"
 export { CircuitOpenError } from "./internal/CircuitOpenError.ts"
 export type { Counts, Status } from "./internal/CircuitStatus.ts"
@@ -564,7 +564,12 @@ export const describe: {
   // The overloads say what comes of which argument.
   (isSource(of) ? describeSource(of, options) : BreakerOptions.describe(of)) as never
 
-const describeSource = (source: Source<unknown>, options: AnyProtectOptions = {}): BreakerDescription => {
+/**
+ * Describes a breaker or a class without what options alone would need.
+ *
+ * @internal
+ */
+export const describeSource = (source: Source<unknown>, options: AnyProtectOptions = {}): BreakerDescription => {
   const { classify, failureIf, ignore, key, retryAfter } = options
   const outcomes = { classify, failureIf, ignore, retryAfter }
   const known = source instanceof Breaker.Breaker || isServiceClass(source) ? source.options : undefined

@@ -127,6 +127,8 @@ export const make: Effect.Effect<CircuitBreakers["Service"]> = /* @__PURE__ */ (
  * if there is one, and it stays until the last scope that registered it closes.
  * Other options or another store under the same name are a defect, a
  * `BreakerConflictError`.
+ *
+ * @internal
  */
 export const register = (
   name: string,
@@ -229,6 +231,8 @@ export const changes: Stream.Stream<CircuitChange.Change, never, CircuitBreakers
 
 /**
  * Creates the stream of the changes that a set of listeners hears of.
+ *
+ * @internal
  */
 export const changesOf = (
   find: (fiber: Fiber.Fiber<unknown, unknown>) => Set<CircuitChange.Listener>

@@ -24,30 +24,68 @@ export interface Sharing {
 /**
  * A named circuit with the circuits of its keys.
  */
-export class Breaker implements Circuit.Common {
+// Members with the tag for internal ones are left out of the declarations that users get.
+export class Breaker {
   /** Name of the breaker. */
   readonly name: string
   readonly options: BreakerOptions.Resolved
-  /** Numbers that the state machine works by. */
+  /**
+   * Numbers that the state machine works by.
+   *
+   * @internal
+   */
   readonly machine: CircuitState.Config
+  /** @internal */
   readonly classify: Outcome.Classify
-  /** Returns how long the n-th opening lasts, in milliseconds, counted from 1. */
+  /**
+   * Returns how long the n-th opening lasts, in milliseconds, counted from 1.
+   *
+   * @internal
+   */
   readonly openMillis: (opening: number) => number | Effect.Effect<number>
-  /** How the circuits are shared, absent where they are this process's own. */
+  /**
+   * How the circuits are shared, absent where they are this process's own.
+   *
+   * @internal
+   */
   readonly sharing: Sharing | undefined
-  /** The breaker's own circuit. Where it is held, its keys are too. */
+  /**
+   * The breaker's own circuit. Where it is held, its keys are too.
+   *
+   * @internal
+   */
   readonly main: Circuit.Circuit
   /** Called for each change of state. Errors that they throw are logged. */
   readonly listeners: Set<CircuitChange.Listener> = new Set()
-  /** Clock of the fiber that was last admitted. */
+  /**
+   * Clock of the fiber that was last admitted.
+   *
+   * @internal
+   */
   clock: Clock.Clock
-  /** Observer of single calls, if there is one. */
+  /**
+   * Observer of single calls, if there is one.
+   *
+   * @internal
+   */
   observer: Circuit.CallObserver | undefined = undefined
-  /** Whether how long calls take, or when they end, is needed. */
+  /**
+   * Whether how long calls take, or when they end, is needed.
+   *
+   * @internal
+   */
   timed: boolean
-  /** Whether a success only ends a streak of failures. */
+  /**
+   * Whether a success only ends a streak of failures.
+   *
+   * @internal
+   */
   readonly plain: boolean
-  /** How long a slow call takes, in milliseconds. */
+  /**
+   * How long a slow call takes, in milliseconds.
+   *
+   * @internal
+   */
   readonly slowMillis: number
   private keyed: Map<string, Circuit.Circuit> | undefined = undefined
   private uses = 0
@@ -55,6 +93,7 @@ export class Breaker implements Circuit.Common {
   private sweptAt = 0
   private sweptUses = 0
 
+  /** @internal */
   constructor(name: string, options: BreakerOptions.Resolved, clock: Clock.Clock, sharing?: Sharing) {
     const { keys, trip } = options
     this.name = name
@@ -78,13 +117,19 @@ export class Breaker implements Circuit.Common {
   /**
    * Returns the circuit of a key, made if need be, or the breaker's own while
    * that is held.
+   *
+   * @internal
    */
   circuit(key: string | undefined, clock: Clock.Clock): Circuit.Circuit {
     if (key === undefined || CircuitState.isHeld(this.main.current)) return this.main
     return this.keyedCircuit(key, clock)
   }
 
-  /** Returns the circuit of a key, made if need be. */
+  /**
+   * Returns the circuit of a key, made if need be.
+   *
+   * @internal
+   */
   keyedCircuit(key: string, clock: Clock.Clock): Circuit.Circuit {
     const keyed = (this.keyed ??= new Map<string, Circuit.Circuit>())
     let circuit = keyed.get(key)
@@ -98,12 +143,20 @@ export class Breaker implements Circuit.Common {
     return circuit
   }
 
-  /** Returns the circuit of a key, if there is one. */
+  /**
+   * Returns the circuit of a key, if there is one.
+   *
+   * @internal
+   */
   existing(key: string | undefined): Circuit.Circuit | undefined {
     return key === undefined ? this.main : this.keyed?.get(key)
   }
 
-  /** Returns the breaker's own circuit and those of its keys. */
+  /**
+   * Returns the breaker's own circuit and those of its keys.
+   *
+   * @internal
+   */
   circuits(): ReadonlyArray<Circuit.Circuit> {
     return this.keyed === undefined ? [this.main] : [this.main, ...this.keyed.values()]
   }
@@ -120,7 +173,11 @@ export class Breaker implements Circuit.Common {
     )
   }
 
-  /** Stops keeping the circuits in step. */
+  /**
+   * Stops keeping the circuits in step.
+   *
+   * @internal
+   */
   close(): void {
     for (const circuit of this.circuits()) circuit.close()
   }

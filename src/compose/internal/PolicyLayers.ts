@@ -124,7 +124,7 @@ export const breakerLayer = (slot: BreakerSlot<CircuitBreaker.Source<unknown>>):
   Rules.keys("CircuitBreaker", { ...options }, ["key", "classify", "failureIf", "ignore", "retryAfter"])
   return {
     kind: "circuit breaker",
-    parameters: () => ({ ...CircuitBreaker.describe(source, options) }),
+    parameters: () => ({ ...CircuitBreaker.describeSource(source, options) }),
     // The same circuit twice would refuse its own probes, whatever the other options.
     identity: () => [source, "key" in options ? options.key : undefined],
     apply: CircuitBreaker.protect(source, options)
