@@ -391,8 +391,10 @@ describe("under load", () => {
       const check = Health.check(
         Effect.andThen(
           Ref.update(runs, (n) => n + 1),
-          Effect.sleep("1 second")
-        )
+          // All probes have to come meanwhile, also on a machine that is busy.
+          Effect.sleep("4 seconds")
+        ),
+        { timeout: "1 minute" }
       )
       const { get } = yield* serve({ check })
       const replies = yield* Effect.forEach(Array.from({ length: 200 }), (_, i) => get(`${routes[1 + (i % 3)]}`), {
