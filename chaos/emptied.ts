@@ -1,5 +1,5 @@
 /**
- * Case of a store that loses its rows and goes on.
+ * Case of a store that loses its rows and continues.
  */
 import { Effect } from "effect"
 import * as Fleet from "../fleet/fleet.ts"

@@ -23,7 +23,7 @@ export const run = (rig: Rig.Rig, claims: Claims) =>
     yield* cut
     yield* rig.trip(two)
     yield* rig.converges(claims, "a trip of the others is one for them", "Open", others)
-    claims.add("who is cut off goes on", one.state()._tag === "Closed", one.state()._tag)
+    claims.add("who is cut off continues", one.state()._tag === "Closed", one.state()._tag)
     yield* heal
     yield* rig.converges(claims, "a trip of the others reaches who was cut off", "Open")
     yield* rig.calm

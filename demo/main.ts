@@ -1,7 +1,7 @@
 /**
  * Runs the demo: `npm run demo` tells a story that ends by itself, with an exit
  * code other than 0 where it did not show what it has to. `npm run demo -- --serve`
- * goes on until Ctrl-C, with a dashboard beside it.
+ * keeps running until Ctrl-C, with a dashboard beside it.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -13,7 +13,7 @@ import { serve } from "./serve.ts"
 import { story } from "./story.ts"
 
 const help = `npm run demo                tells a story of half a minute
-npm run demo -- --serve     goes on, with a dashboard
+npm run demo -- --serve     keeps running, with a dashboard
     --port N                port of the dashboard (default: 4000; 0: any that is free)
     --token TEXT            token of the dashboard (default: another one each time)
     --for SPAN              ends by itself, such as after "30 seconds"`

@@ -41,7 +41,7 @@ export const phases: ReadonlyArray<Phase> = [
 ]
 
 /**
- * How long a phase may go on until its state is reached, on a slow machine.
+ * How long a phase may last until its state is reached, on a slow machine.
  */
 export const graceMillis = 2_500
 

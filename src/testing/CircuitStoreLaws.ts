@@ -495,7 +495,7 @@ export const laws = <E = never, R = never>(options: Options<E, R>): ReadonlyArra
     })
   )
 
-  law("a step that throws changes nothing, and the store goes on", ({ drive }, store) =>
+  law("a step that throws changes nothing, and the store continues", ({ drive }, store) =>
     Effect.gen(function* () {
       const cell = attached(store)
       const exit = yield* drive(

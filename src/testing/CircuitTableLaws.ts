@@ -193,7 +193,7 @@ export const laws = <E = never, R = never>(
     })
   )
 
-  law("the time goes on, and is that of the database in all reads", ({ table }) =>
+  law("the time continues, and is that of the database in all reads", ({ table }) =>
     Effect.gen(function* () {
       const one = yield* table()
       const { now: first } = yield* one.read([])

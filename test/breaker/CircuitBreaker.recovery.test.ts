@@ -45,7 +45,7 @@ describe("how long a circuit stays open", () => {
     })
   )
 
-  both("a schedule that ends: its last delay goes on", () =>
+  both("a schedule that ends: its last delay continues", () =>
     Effect.gen(function* () {
       const openFor = Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 3 }))
       assert.deepStrictEqual(yield* openings({ openFor }, 5), [1_000, 2_000, 4_000, 4_000, 4_000])

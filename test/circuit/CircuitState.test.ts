@@ -305,7 +305,7 @@ describe("Trip", () => {
     ["opens a closed circuit", closed, trip(4), 5299, opened(5, 5299, 3), done],
     ["begins to count openings again once it was closed as long", closed, trip(4), 5300, opened(5, 5300, 1), done],
     ["begins to count openings again later", closed, trip(4), 9000, opened(5, 9000, 1), done],
-    ["goes on counting on a clock that was set back", closed, trip(4), 0, opened(5, 0, 3), done],
+    ["continues counting on a clock that was set back", closed, trip(4), 0, opened(5, 0, 3), done],
     ["of an older generation changes nothing", closed, trip(3), 5300, "same", done],
     ["of a newer generation changes nothing", closed, trip(5), 5300, "same", done],
     ["of an open circuit changes nothing", open, trip(5), 5001, "same", done],

@@ -371,7 +371,7 @@ describe("setup", () => {
 })
 
 describe("watch", () => {
-  it.effect("prints a line for each change, and goes on through an outage", () =>
+  it.effect("prints a line for each change, and continues through an outage", () =>
     Effect.gen(function* () {
       const fleet = world()
       yield* put(fleet, "a", open)

@@ -317,7 +317,7 @@ describe("watch", () => {
   )
 
   it.live(
-    "goes on through a restart of the server, and says so",
+    "continues through a restart of the server, and says so",
     () =>
       Effect.gen(function* () {
         const first = yield* serve()

@@ -247,7 +247,7 @@ describe("warnings", () => {
     assert.deepStrictEqual(warnings(retry, guard, named), [])
   })
 
-  it("a retry inside a breaker goes on", () => {
+  it("a retry inside a breaker continues", () => {
     assert.deepStrictEqual(warnings(guard, retry), [
       "the retry inside the circuit breaker continues while the dependency fails, and counts as one call"
     ])

@@ -438,7 +438,7 @@ describe("credentials", () => {
     })
   )
 
-  it.live("wrong tokens are logged without the token, and get 429 when they are many; the right one goes on", () =>
+  it.live("wrong tokens are logged without the token, and get 429 when they are many; the right one continues", () =>
     Effect.gen(function* () {
       const { logs, request } = yield* plane({ limits: { wrongTokensPerMinute: 3 } })
       const statuses: Array<number> = []
@@ -672,7 +672,7 @@ describe("bad requests", () => {
     })
   )
 
-  it.live("changes beyond the limit are 429 and say when to come back; reading goes on", () =>
+  it.live("changes beyond the limit are 429 and say when to come back; reading continues", () =>
     Effect.gen(function* () {
       const { breaker, client, post, request } = yield* plane({ limits: { changesPerMinute: 2 } })
       const payments = yield* breaker("payments")

@@ -151,7 +151,7 @@ describe("acquire", () => {
     })
   )
 
-  it.effect("closes within its timeout, and goes on with the release after that", () =>
+  it.effect("closes within its timeout, and continues with the release after that", () =>
     Effect.gen(function* () {
       const { acquisition, closes, opens, told } = slow()
       yield* opens.open

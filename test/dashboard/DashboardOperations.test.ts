@@ -204,7 +204,7 @@ Chromium.describeBrowser("dashboard, changing circuits", (it) => {
     })
   )
 
-  it.effect("shows what the server says against a change, and goes on", () =>
+  it.effect("shows what the server says against a change, and continues", () =>
     Effect.gen(function* () {
       const { breaker, origin } = yield* plane({ limits: { changesPerMinute: 1 } })
       const payments = yield* breaker("payments", fragile())

@@ -286,7 +286,7 @@ describe("details", () => {
     }).pipe(quiet)
   )
 
-  it.live("are left out where the app's function fails, and the probe goes on", () =>
+  it.live("are left out where the app's function fails, and the probe continues", () =>
     Effect.gen(function* () {
       for (const details of [
         () => assert.fail("thrown"),
@@ -575,7 +575,7 @@ describe("draining", () => {
     }).pipe(quiet)
   )
 
-  it.effect("goes on for 5 seconds by default, and takes the server as its first argument too", () =>
+  it.effect("continues for 5 seconds by default, and takes the server as its first argument too", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const server = Layer.succeed(HealthRoutesTest, "built")

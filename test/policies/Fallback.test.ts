@@ -424,7 +424,7 @@ describe("Fallback.chain", () => {
     })
   )
 
-  it.effect("with defects goes on after one", () =>
+  it.effect("with defects continues after one", () =>
     Effect.gen(function* () {
       const sources = [
         Fallback.source("primary", Effect.die("bug")),
@@ -484,7 +484,7 @@ describe("Fallback.chain", () => {
     })
   )
 
-  it.effect("with `if` and defects goes on after both", () =>
+  it.effect("with `if` and defects continues after both", () =>
     Effect.gen(function* () {
       const chain = Fallback.chain(
         [

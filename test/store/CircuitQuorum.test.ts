@@ -395,7 +395,7 @@ describe("a store with a quorum", () => {
     })
   )
 
-  it.effect("goes on with the generation of a cell that was half-open before it was attached", () =>
+  it.effect("continues with the generation of a cell that was half-open before it was attached", () =>
     Effect.gen(function* () {
       const { others, store } = among(2)
       const [current] = CircuitState.admit(theirs, openMillis, config)

@@ -483,7 +483,7 @@ describe("CircuitStoreTable", () => {
         yield* TestClock.adjust("60 seconds")
       }).pipe(Effect.provide(Logger.layer([logger])))
       assert.strictEqual(lines.length, 2)
-      assert.strictEqual(lines[0], "Warn Circuit store does not answer, circuits go on alone: connection refused")
+      assert.strictEqual(lines[0], "Warn Circuit store does not answer, circuits continue alone: connection refused")
       assert.match(lines[1] ?? "", /^Info Circuit store answers again, after \d+ ms$/)
     })
   )
@@ -583,7 +583,7 @@ describe("CircuitStoreTable", () => {
     })
   )
 
-  it.effect("a mistake in what hears of changes is logged, and the store goes on", () =>
+  it.effect("a mistake in what hears of changes is logged, and the store continues", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
@@ -605,7 +605,7 @@ describe("CircuitStoreTable", () => {
         assert.strictEqual(far.cell.current._tag, "Closed")
         assert.deepStrictEqual(far.told.length, 2)
       }).pipe(Effect.provide(Logger.layer([logger])))
-      assert.match(lines[0] ?? "", /^Error Circuit store met a defect, and goes on/)
+      assert.match(lines[0] ?? "", /^Error Circuit store met a defect and continues/)
     })
   )
 

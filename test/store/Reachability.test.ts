@@ -38,7 +38,7 @@ describe("Reachability", () => {
     assert.deepInclude(table.status, { operations: 2, errors: 3, lastError: "timeout" })
   })
 
-  it.effect("who waits for an outage, or for its end, goes on with it", () =>
+  it.effect("who waits for an outage, or for its end, continues with it", () =>
     Effect.gen(function* () {
       const table = new Table(0)
       const told: Array<string> = []

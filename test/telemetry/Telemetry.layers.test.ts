@@ -211,7 +211,7 @@ describe("Telemetry of several layers", () => {
     }).pipe(Effect.provide(registry()))
   )
 
-  it.effect("a call that goes on after the end begins no series", () =>
+  it.effect("a call that continues after the end begins no series", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(Telemetry.layer(), scope)
@@ -243,7 +243,7 @@ describe("Telemetry of several layers", () => {
     }).pipe(alone)
   )
 
-  it.effect("an observer that the layer finds goes on to be told", () =>
+  it.effect("an observer that the layer finds continues to be told", () =>
     Effect.gen(function* () {
       const told: Array<string> = []
       const own = {

@@ -118,7 +118,7 @@ export class TableLink {
     return Effect.clockWith((clock) => {
       if (!this.reachability.failed(error.message, clock.currentTimeMillisUnsafe())) return Effect.void
       this.hooks.onLost()
-      return this.log.warning(`Circuit store does not answer, circuits go on alone: ${error.message}`)
+      return this.log.warning(`Circuit store does not answer, circuits continue alone: ${error.message}`)
     })
   }
 

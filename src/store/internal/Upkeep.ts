@@ -273,7 +273,7 @@ export class Upkeep {
         Cause.hasInterruptsOnly(cause)
           ? Effect.failCause(cause)
           : Effect.andThen(
-              this.log.defect("Circuit store met a defect, and goes on", cause),
+              this.log.defect("Circuit store met a defect and continues", cause),
               Effect.sleep(this.options.pollEvery)
             )
       ),
