@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     setupFiles: ["test/support/seed.ts"],
     include: [
-      "test/core/Outcome*.test.ts",
+      "test/core/{Outcome,Tags}*.test.ts",
       "test/circuit/*.test.ts",
       "test/store/{CircuitView,CircuitReplica,CircuitQuorum,ClockOffset,PollTime,Reachability}*.test.ts"
     ]
