@@ -15,7 +15,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, dirname, join, resolve, sep } from "node:path"
+import { basename, delimiter, dirname, join, resolve, sep } from "node:path"
 import { build } from "esbuild"
 import { linksOf } from "./docs-links.ts"
 import { bundleSizes, type Sizes } from "./bundle-sizes.ts"
@@ -206,6 +206,12 @@ root.CircuitBreakers.register
   )
   // Declarations are written for it, so each type that it infers must have a name that can be imported.
   copyFileSync(join(root, "scripts/pack-consumer.ts"), join(app, "pack-consumer.ts"))
+  // Functions for other modules of the package, which the declarations leave out.
+  const untyped = modules.flatMap((name) =>
+    [...readFileSync(join(root, `src/${name}.ts`), "utf8").matchAll(/@internal\n \*\/\nexport const (\w+)/g)].map(
+      (match) => `${basename(name)}.${match[1] ?? ""}`
+    )
+  )
   // Each public value once more, as a library does that re-exports it: its type must have names there.
   writeFileSync(
     join(app, "again.js"),
@@ -217,6 +223,7 @@ for (const path of ${JSON.stringify(subpaths)}) {
     // A barrel holds modules.
     const names = Object.prototype.toString.call(value) === "[object Module]" ? Object.keys(value) : [undefined]
     for (const inner of names) {
+      if (${JSON.stringify(untyped)}.includes(path + "." + (inner ?? name))) continue
       const [id, at] = inner === undefined ? [name, name] : [name + "_" + inner, name + "." + inner]
       lines.push(\`export const \${path}_\${id} = \${path}.\${at}\`)
     }
