@@ -2,18 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Health from "../../src/health/Health.ts"
-import { InvalidOptionError } from "../../src/core/Options.ts"
 import { fork, provide, up } from "../support/health.ts"
-
-const thrown = (f: () => unknown): InvalidOptionError => {
-  try {
-    f()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) return error
-    throw error
-  }
-  throw new Error("nothing was thrown")
-}
+import { thrown } from "../suites/rules.ts"
 
 describe("bad options of the layer", () => {
   const table: ReadonlyArray<[string, unknown, string, string]> = [

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Data, Effect, Exit, Option, Ref, Schema } from "effect"
 import * as Health from "../../src/health/Health.ts"
 import * as HealthCheck from "../../src/health/internal/HealthCheck.ts"
-import { InvalidOptionError } from "../../src/core/Options.ts"
+import { thrown } from "../suites/rules.ts"
 
 class Refused extends Data.TaggedError("Refused")<{ readonly host: string }> {}
 class Explained extends Data.TaggedError("Explained")<{ readonly port: number }> {
@@ -209,13 +209,3 @@ describe("guards", () => {
     assert.isFalse(Health.isResult({ status: "degraded", message: "x" }))
   })
 })
-
-const thrown = (f: () => unknown): InvalidOptionError => {
-  try {
-    f()
-  } catch (error) {
-    if (error instanceof InvalidOptionError) return error
-    throw error
-  }
-  throw new Error("nothing was thrown")
-}
