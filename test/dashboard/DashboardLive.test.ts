@@ -230,7 +230,7 @@ Chromium.describeBrowser("dashboard", (it) => {
       const server = yield* plane({ heartbeat: "100 millis" })
       const payments = yield* server.breaker("payments", fragile())
       const proxy = yield* Chromium.proxy(server.port)
-      const page = yield* open(proxy.origin)
+      const page = yield* open(proxy.origin, { expected: [/ERR_EMPTY_RESPONSE/] })
       yield* act(() => live(page))
       yield* proxy.silence(true)
       yield* fail(payments)

@@ -64,7 +64,12 @@ export const rowIn = (page: Page, name: string, state: string): Locator =>
   row(page, name).filter({ has: page.locator(".badge", { hasText: new RegExp(`^\\S+ ${state}$`) }) })
 
 /** Names of the circuits, from top to bottom. */
-export const names = (page: Page) => rows(page).getByRole("button").allInnerTexts()
+export const names = async (page: Page): Promise<ReadonlyArray<string>> => {
+  const read = () => rows(page).getByRole("button").allInnerTexts()
+  // A row that comes into view has no text until it is drawn.
+  for (let tries = 0; tries < 100 && (await read()).includes(""); tries++) await page.waitForTimeout(20)
+  return read()
+}
 
 /** Filter with a count of circuits. */
 export const filter = (page: Page, name: string): Locator =>
