@@ -25,7 +25,7 @@ describe("CircuitOpenError", () => {
       { key: "tenant" },
       `Circuit "api" (tenant) has been open since ${at}: 5 consecutive failures (next call in 250 ms)`
     ],
-    [{ key: "" }, `Circuit "api" () has been open since ${at}: 5 consecutive failures (next call in 250 ms)`],
+    [{ key: "" }, `Circuit "api" ("") has been open since ${at}: 5 consecutive failures (next call in 250 ms)`],
     [{ reason: undefined, retryAfterMillis: undefined }, `Circuit "api" has been open since ${at}`],
     [{ retryAfterMillis: 0 }, `Circuit "api" has been open since ${at}: 5 consecutive failures (next call in 0 ms)`],
     [
@@ -76,7 +76,7 @@ describe("CircuitOpenError", () => {
     })
     assert.strictEqual(
       message,
-      `Circuit "api" (a\\u000ab) has been open by ada\\u2028 since ${at}: ` +
+      `Circuit "api" ("a\\u000ab") has been open by "ada\\u2028" since ${at}: ` +
         String.raw`\u001b[31m\u000d\u000alevel=ERROR é 😀 \u202e\udb40\udc41\ud800`
     )
   })

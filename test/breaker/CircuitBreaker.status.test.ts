@@ -406,10 +406,10 @@ describe("the log", () => {
       assert.deepStrictEqual(
         log.lines.map(({ annotations, message }) => [message, annotations["circuit.name"], annotations["circuit.key"]]),
         [
-          [`Circuit "${text}" HELD_OPEN by ${text}: ${text}`, text, undefined],
+          [`Circuit "${text}" HELD_OPEN by "${text}": ${text}`, text, undefined],
           [`Circuit "${text}" CLOSED, by hand`, text, undefined],
           [
-            `Circuit "${text}" (${text}) OPEN after 1 consecutive failure, the last with ${text}, for 30000 ms`,
+            `Circuit "${text}" ("${text}") OPEN after 1 consecutive failure, the last with ${text}, for 30000 ms`,
             text,
             text
           ]

@@ -17,7 +17,7 @@ it.live("what is logged of a change is one line of characters that are seen, wha
     const shown = "eu\\u000a[12:00] INFO: all is well\\u001b[2J\\u2028\\u202e"
     assert.deepStrictEqual(logs, [
       {
-        message: `Control plane: hold-open "search" (${shown}) by ada: maintenance\\u200b`,
+        message: `Control plane: hold-open "search" ("${shown}") by ada: maintenance\\u200b`,
         annotations: {
           "control.action": "hold-open",
           "control.by": "ada",

@@ -7,13 +7,33 @@ import * as Cause from "effect/Cause"
  * Returns who and why in text, with `between` between the two.
  */
 export const why = (by: string | undefined, reason: string | undefined, between = ""): string =>
-  `${by === undefined ? "" : ` by ${printable(by)}`}${between}${reason === undefined ? "" : `: ${printable(reason)}`}`
+  `${by === undefined ? "" : ` by ${quoted(by)}`}${between}${reason === undefined ? "" : `: ${printable(reason)}`}`
 
 /**
  * Returns how a circuit is named in text.
  */
 export const label = (breaker: string, key: string | undefined): string =>
-  printable(key === undefined ? `"${breaker}"` : `"${breaker}" (${key})`)
+  key === undefined ? json(breaker) : `${json(breaker)} (${quoted(key)})`
+
+/**
+ * Characters that are not seen, or that change how others are shown: control
+ * and format characters, halves of surrogate pairs, separators of lines, and
+ * characters without a glyph.
+ *
+ * **Details**
+ *
+ * This is the only table of them. What joins and selects the pictures of emoji
+ * is seen, as it changes the picture.
+ */
+const unseen =
+  /(?!(?<=[\p{ExtPict}\p{EMod}\uFE0F])\u200D(?=\p{ExtPict})|(?<=\p{ExtPict})[\uFE0E\uFE0F]|\uFE0F(?=\u20E3))[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800]/u
+
+const everyUnseen = /* @__PURE__ */ new RegExp(unseen, "gu")
+
+/**
+ * Returns whether all characters of a text are seen.
+ */
+export const isSeen = (text: string): boolean => !unseen.test(text)
 
 /**
  * Returns a text in one line whose every character is seen. Others are written
@@ -26,9 +46,24 @@ export const label = (breaker: string, key: string | undefined): string =>
  */
 export const printable = (text: unknown): string =>
   // Callers without types have keys that are no strings.
-  String(text).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
-    character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-  )
+  String(text).replace(everyUnseen, escaped)
+
+/**
+ * Returns a name as it is if it has only letters, digits and marks that end no
+ * name, and otherwise as JSON. So nothing in a name is taken for the text
+ * around it.
+ */
+export const quoted = (name: unknown): string => {
+  const text = String(name)
+  return /^[\p{L}\p{M}\p{N}_.:/@+=~#*$&%-]+$/u.test(text) && isSeen(text) ? text : json(text)
+}
+
+/** Returns a text as JSON of one line whose every character is seen, and every blank that is no space is escaped. */
+const json = (text: unknown): string =>
+  `"${printable(String(text).replace(/["\\]/g, "\\$&")).replace(/(?! )\p{Zs}/gu, escaped)}"`
+
+const escaped = (character: string): string =>
+  character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /**
  * Returns a reason with one line about its cause, if there is one.
