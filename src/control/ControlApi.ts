@@ -134,9 +134,10 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
 /**
  * Middleware that refuses requests which break a rule of the definition.
  */
-export class Requests extends HttpApiMiddleware.Service<Requests>()("effect-resilience/ControlApi/Requests", {
-  error: [InvalidRequest, BodyTooLarge, NotJson, TooManyRequests]
-}) {}
+export class Requests extends HttpApiMiddleware.Service<Requests, { requires: Operator }>()(
+  "effect-resilience/ControlApi/Requests",
+  { error: [InvalidRequest, BodyTooLarge, NotJson, TooManyRequests] }
+) {}
 
 const Name = /* @__PURE__ */ (() =>
   Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(bounds.name)).annotate({

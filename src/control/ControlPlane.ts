@@ -53,6 +53,7 @@ import * as CircuitBreakers from "../breaker/CircuitBreakers.ts"
 import * as Health from "../health/Health.ts"
 import * as ControlApi from "./ControlApi.ts"
 import { resolve, resolveShared, type Options, type Resolved, type TokenOptions } from "./internal/ControlOptions.ts"
+import * as ChangeBudgets from "./internal/ChangeBudgets.ts"
 import type * as DashboardPage from "./internal/DashboardPage.ts"
 import * as Feed from "./internal/Feed.ts"
 import * as Guards from "./internal/Guards.ts"
@@ -136,11 +137,19 @@ const mount = (
         health: Option.isSome(health),
         token: access.token
       })
-      return Layer.mergeAll(
+      const data = Layer.mergeAll(
         Routes.circuitsLayer(resolved, policies, registry, feed, document),
         Option.isSome(health) ? Routes.healthLayer(resolved.details, health.value) : Layer.empty,
-        access.changes ? Routes.operationsLayer(registry, feed) : Layer.empty,
-        resolved.dashboard ? Routes.dashboardLayer({ ...access, health: Option.isSome(health) }) : Layer.empty
+        access.changes
+          ? Routes.operationsLayer(registry, feed, new ChangeBudgets.ChangeBudgets(resolved.limits))
+          : Layer.empty
+      )
+      const page = resolved.dashboard
+        ? Routes.dashboardLayer({ ...access, health: Option.isSome(health) })
+        : Layer.empty
+      return Layer.merge(
+        Layer.provide(data, Routes.guarded(resolved.origins, "data")),
+        Layer.provide(page, Routes.guarded(resolved.origins, "page"))
       )
     })
   ).pipe(

@@ -680,10 +680,10 @@ describe("bad requests", () => {
         [yield* statusOf(post("/reset", payload)), yield* statusOf(post("/reset", payload))],
         [200, 200]
       )
-      const response = yield* post("/hold-open", payload)
+      const response = yield* post("/reset", payload)
       assert.strictEqual(response.status, 429)
       assert.include(["29", "30"], response.headers.get("retry-after") ?? "")
-      const error = yield* Effect.flip((yield* client).operations.holdOpen({ payload }))
+      const error = yield* Effect.flip((yield* client).operations.release({ payload }))
       assert.strictEqual(error._tag, "TooManyRequests")
       assert.strictEqual(yield* refused(payments), "ran")
       assert.strictEqual(yield* statusOf(request("/circuits")), 200)

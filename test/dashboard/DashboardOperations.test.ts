@@ -218,8 +218,8 @@ Chromium.describeBrowser("dashboard, changing circuits", (it) => {
         }
         await change("Reset")
         await dialog(page).getByText("Done.").waitFor()
-        await change("Hold open")
-        await dialog(page).getByRole("alert").getByText("Too many requests").waitFor()
+        await change("Reset")
+        await dialog(page).getByRole("alert").getByText("Too many changes").waitFor()
         assert.strictEqual(await dialog(page).getByLabel("Reason").inputValue(), "maintenance")
         await page.route("**/hold-open", (route) => route.abort())
         await change("Hold open")

@@ -14,8 +14,12 @@ import * as Tokens from "./Tokens.ts"
  * Limits of the requests to a control plane.
  */
 export interface Limits {
-  /** Changes per minute. Default: 60. */
+  /** Changes per minute by all operators together. Default: 60. */
   readonly changesPerMinute?: number | undefined
+  /** Changes per minute by one operator whom the credentials name. Default: 30. */
+  readonly operatorChangesPerMinute?: number | undefined
+  /** Holds per minute that each operator can make when no changes are left. Default: 10. */
+  readonly holdsPerMinute?: number | undefined
   /** Reads per second, without those of streams, and as many requests for the page. Default: 100. */
   readonly readsPerSecond?: number | undefined
   /** Wrong tokens per minute that are answered with 401 and logged. Further ones get 429. Default: 30. */
@@ -47,6 +51,11 @@ export interface Options {
   readonly activity?: Duration.Input | undefined
   /** Whether there is a page that shows all of it. Default: true. */
   readonly dashboard?: boolean | undefined
+  /**
+   * Origins whose pages may send requests in a browser, such as
+   * `"https://ops.example.com"`, beside the one that serves it. Default: none.
+   */
+  readonly origins?: ReadonlyArray<string> | undefined
   /** How often streams get a sign of life. Default: 15 seconds. */
   readonly heartbeat?: Duration.Input | undefined
   /** Limits of the requests to it. */
@@ -77,9 +86,12 @@ export const defaults = {
   updates: "1 second",
   activity: "5 seconds",
   dashboard: true,
+  origins: [],
   heartbeat: "15 seconds",
   limits: {
     changesPerMinute: 60,
+    operatorChangesPerMinute: 30,
+    holdsPerMinute: 10,
     readsPerSecond: 100,
     wrongTokensPerMinute: 30,
     streams: 1000,
@@ -99,6 +111,7 @@ export interface Resolved {
   readonly updates: number
   readonly activity: number
   readonly dashboard: boolean
+  readonly origins: ReadonlyArray<string>
   readonly heartbeat: number
   readonly limits: { readonly [Name in keyof Limits]-?: number }
 }
@@ -148,9 +161,12 @@ export const resolveShared = (options: Options, authorized: boolean): Resolved =
     updates: Rules.millis(module, "updates", options.updates ?? defaults.updates),
     activity: Rules.millis(module, "activity", options.activity ?? defaults.activity),
     dashboard: Rules.boolean(module, "dashboard", options.dashboard ?? defaults.dashboard),
+    origins: checkOrigins(options.origins ?? defaults.origins),
     heartbeat: Rules.millis(module, "heartbeat", options.heartbeat ?? defaults.heartbeat),
     limits: {
       changesPerMinute: limit("changesPerMinute"),
+      operatorChangesPerMinute: limit("operatorChangesPerMinute"),
+      holdsPerMinute: limit("holdsPerMinute"),
       readsPerSecond: limit("readsPerSecond"),
       wrongTokensPerMinute: limit("wrongTokensPerMinute"),
       streams: limit("streams"),
@@ -165,6 +181,20 @@ const checkPolicies = (policies: Resolved["policies"]): Resolved["policies"] => 
   }
   return policies
 }
+
+const checkOrigins = (origins: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (!Array.isArray(origins)) Rules.reject(module, "origins", origins, "a list of origins")
+  for (const [i, origin] of origins.entries()) {
+    if (!isOrigin(origin)) {
+      Rules.reject(module, `origins.${i}`, origin, 'an origin such as "https://ops.example.com", in small letters')
+    }
+  }
+  return origins
+}
+
+// As a browser writes it: the comparison is of texts.
+const isOrigin = (origin: string): boolean =>
+  typeof origin === "string" && /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin
 
 const checkCircuits = (circuits: number): number =>
   Rules.count(module, "circuits", circuits) <= ControlApi.bounds.circuits
@@ -182,6 +212,7 @@ export interface Config {
   readonly updates?: Duration.Duration
   readonly activity?: Duration.Duration
   readonly dashboard?: boolean
+  readonly origins?: ReadonlyArray<string>
   readonly heartbeat?: Duration.Duration
   readonly limits?: LimitsConfig
 }
@@ -197,6 +228,7 @@ export interface ConfigJson {
   readonly updates?: ConfigSchema.DurationJson
   readonly activity?: ConfigSchema.DurationJson
   readonly dashboard?: boolean
+  readonly origins?: ReadonlyArray<string>
   readonly heartbeat?: ConfigSchema.DurationJson
   readonly limits?: LimitsConfig
 }
@@ -228,10 +260,13 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
       updates: duration,
       activity: duration,
       dashboard: boolean,
+      origins: Schema.optionalKey(Schema.Array(Schema.String)),
       heartbeat: duration,
       limits: Schema.optionalKey(
         ConfigSchema.struct({
           changesPerMinute: number,
+          operatorChangesPerMinute: number,
+          holdsPerMinute: number,
           readsPerSecond: number,
           wrongTokensPerMinute: number,
           streams: number,
@@ -252,6 +287,7 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
  * Durations are milliseconds. Tokens and policies are left out.
  */
 export const describe = (options?: TokenOptions): ConfigJson => {
-  const { activity, circuits, dashboard, details, heartbeat, limits, prefix, reading, updates } = resolve(options)
-  return { prefix, reading, details, circuits, updates, activity, dashboard, heartbeat, limits }
+  const { activity, circuits, dashboard, details, heartbeat, limits, origins, prefix, reading, updates } =
+    resolve(options)
+  return { prefix, reading, details, circuits, updates, activity, dashboard, origins, heartbeat, limits }
 }

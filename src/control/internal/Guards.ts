@@ -55,7 +55,9 @@ export const requests = ({ limits }: Resolved) =>
     ControlApi.Requests.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
         if (endpoint.method === "POST") {
-          yield* limiter("changes", limits.changesPerMinute, "1 minute")
+          // One who sends what is refused takes nothing from others, and nothing from the changes.
+          const { name } = yield* ControlApi.Operator
+          yield* limiter(name === undefined ? "posts" : `posts ${name}`, limits.readsPerSecond, "1 second")
           yield* checkBody
         } else if (group.identifier === ControlApi.DashboardGroup.identifier) {
           // A request that needs no token takes nothing from those that have one.

@@ -1,6 +1,7 @@
 /**
  * Routes of a control plane.
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
@@ -21,25 +22,31 @@ import * as ControlApi from "../ControlApi.ts"
 import type { Resolved } from "./ControlOptions.ts"
 import * as DashboardPage from "./DashboardPage.ts"
 import type * as Feed from "./Feed.ts"
+import type { ChangeBudgets } from "./ChangeBudgets.ts"
 import * as Guards from "./Guards.ts"
+import * as Origins from "./Origins.ts"
 
 /**
- * Provides a router whose routes begin with the prefix, and whose responses are
- * neither cached, framed nor sniffed.
+ * Provides a router whose routes begin with the prefix.
  */
 export const prefixed = (prefix: string) =>
   Layer.effect(
     HttpRouter.HttpRouter,
     HttpRouter.HttpRouter.useSync((router) => router.prefixed(prefix))
-  ).pipe(
-    Layer.merge(
-      HttpRouter.middleware((httpEffect) =>
-        Effect.map(httpEffect, (response) =>
-          HttpServerResponse.setHeaders(response, { ...responseHeaders, ...response.headers })
-        )
-      ).layer
-    )
   )
+
+/**
+ * Refuses requests of other sites to routes, whose responses are neither cached,
+ * framed nor sniffed.
+ */
+export const guarded = (origins: ReadonlyArray<string>, part: Origins.Part) => {
+  const guard = Origins.guard(origins, part)
+  return HttpRouter.middleware((httpEffect) =>
+    Effect.map(guard(httpEffect), (response) =>
+      HttpServerResponse.setHeaders(response, { ...responseHeaders, ...response.headers })
+    )
+  ).layer
+}
 
 const responseHeaders = {
   "cache-control": "no-store",
@@ -150,7 +157,11 @@ const withoutDetails = ({ checks, status, timestamp, uptime, version }: Health.R
   }))
 })
 
-export const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Service"], feed: Feed.Feed) =>
+export const operationsLayer = (
+  registry: CircuitBreakers.CircuitBreakers["Service"],
+  feed: Feed.Feed,
+  budgets: ChangeBudgets
+) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.OperationsGroup)).pipe(
     Layer.provide(
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.OperationsGroup), "operations", (handlers) => {
@@ -162,6 +173,10 @@ export const operationsLayer = (registry: CircuitBreakers.CircuitBreakers["Servi
               const operator = yield* ControlApi.Operator
               const by = operator.name ?? payload.by
               if (by === undefined) return yield* new ControlApi.InvalidRequest({ message: "Payload: by is needed" })
+              if (!registry.entries.has(name)) return yield* unknown(name, key)
+              const isHold = action === "hold-open" || action === "hold-closed"
+              const wait = budgets.take(operator.name, isHold, yield* Clock.currentTimeMillis)
+              if (wait > 0) return yield* Guards.tooMany("Too many changes", Math.ceil(wait / 1000))
               yield* CircuitBreakers.get(name).pipe(
                 Effect.provideService(CircuitBreakers.CircuitBreakers, registry),
                 Effect.flatMap(Operations.make(action, { ...payload, by })),

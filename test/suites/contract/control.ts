@@ -21,7 +21,7 @@ export const contracts = [
     examples: [
       { prefix: "/internal/resilience", reading: "open", details: true, dashboard: false },
       { circuits: 2000, updates: "500 millis", activity: 1000, heartbeat: "1 minute" },
-      { limits: { changesPerMinute: 1, streamBytes: 1024 } }
+      { limits: { changesPerMinute: 1, streamBytes: 1024 }, origins: ["https://ops.example"] }
     ],
     refused: [
       [{ prefix: "internal" }, "prefix", plainPath],
@@ -35,6 +35,10 @@ export const contracts = [
       [{ activity: "-1 second" }, "activity", notPositive],
       [{ heartbeat: Number.NaN }, "heartbeat", notPositive],
       [{ limits: { changesPerMinute: 0 } }, "limits.changesPerMinute", notCount],
+      [{ limits: { operatorChangesPerMinute: 0 } }, "limits.operatorChangesPerMinute", notCount],
+      [{ limits: { holdsPerMinute: 0 } }, "limits.holdsPerMinute", notCount],
+      [{ origins: ["*"] }, "origins.0", 'an origin such as "https://ops.example.com", in small letters'],
+      [{ origins: "https://ops.example" }, "origins", "a list of origins"],
       [{ limits: { readsPerSecond: 0.5 } }, "limits.readsPerSecond", notCount],
       [{ limits: { wrongTokensPerMinute: -1 } }, "limits.wrongTokensPerMinute", notCount],
       [{ limits: { streams: Number.NaN } }, "limits.streams", notCount],
