@@ -219,4 +219,8 @@ export const select = (
 
 /** Returns the reason of a state, if it has one. */
 export const why = (state: CircuitState.CircuitState): string | undefined =>
-  state._tag === "Closed" ? undefined : state.reason
+  state._tag === "Open" || state._tag === "HalfOpen"
+    ? StateNames.because(state.reason, state.cause)
+    : state._tag === "Closed"
+      ? undefined
+      : state.reason

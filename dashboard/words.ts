@@ -1,6 +1,8 @@
 /**
  * States of circuits in words.
  */
+import type * as CircuitState from "../src/circuit/CircuitState.ts"
+import * as StateNames from "../src/circuit/internal/StateNames.ts"
 import type * as ControlApi from "../src/control/ControlApi.ts"
 import * as Format from "./format.ts"
 
@@ -27,15 +29,17 @@ export const next = ({ retryAt, state }: ControlApi.Circuit, now: number): strin
   }
 }
 
+const why = ({ cause, reason }: CircuitState.Open | CircuitState.HalfOpen): string => StateNames.because(reason, cause)
+
 /** Returns since when a circuit has its state, and why. Absent if it is closed. */
 export const note = ({ state }: ControlApi.Circuit, now: number): string | undefined => {
   if (state._tag === "Closed") return undefined
   const since = Format.span(now - state.since)
   switch (state._tag) {
     case "Open":
-      return `Open for ${since}: ${state.reason}`
+      return `Open for ${since}: ${why(state)}`
     case "HalfOpen":
-      return `Half-open for ${since}, opened by ${state.reason}`
+      return `Half-open for ${since}, opened by ${why(state)}`
     case "HeldOpen":
     case "HeldClosed":
       return `Held${state.by === undefined ? "" : ` by ${state.by}`} for ${since}${state.reason === undefined ? "" : `: ${state.reason}`}`

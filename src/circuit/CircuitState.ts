@@ -75,8 +75,13 @@ export interface Open {
   readonly openings: number
   /** How long it stays open, in milliseconds. */
   readonly openMillis: number
-  /** Why it opened. */
+  /** Rule that opened it, such as "5 consecutive failures". It holds no text of an error. */
   readonly reason: string
+  /**
+   * Last failure that it opened on, in one line without credentials. Absent where
+   * none is known: a store leaves it out of its rows unless `details` says otherwise.
+   */
+  readonly cause?: string | undefined
   /** Failures, or slow calls, that opened it. */
   readonly failures?: number | undefined
 }
@@ -102,8 +107,10 @@ export interface HalfOpen {
   readonly since: number
   readonly openings: number
   readonly openMillis: number
-  /** Why the circuit had opened. */
+  /** Rule that had opened the circuit. */
   readonly reason: string
+  /** Last failure that it had opened on, as in `Open`. */
+  readonly cause?: string | undefined
   /** Permits given so far. */
   readonly permits: number
   /** Probes that have not settled. */
@@ -167,10 +174,11 @@ export type Event =
       readonly generation: number
       readonly openMillis: number
       readonly reason: string
+      readonly cause?: string | undefined
       /** Failures, or slow calls, in the window. */
       readonly failures?: number | undefined
     }
-  /** A probe ended. `openMillis` and `reason` count where it opens the circuit. */
+  /** A probe ended. `openMillis`, `reason` and `cause` count where it opens the circuit. */
   | {
       readonly _tag: "Settle"
       readonly generation: number
@@ -178,6 +186,7 @@ export type Event =
       readonly outcome: "Success" | "Failure" | "Ignored"
       readonly openMillis: number
       readonly reason: string
+      readonly cause?: string | undefined
     }
   /** An operator keeps the circuit open or closed. */
   | {
@@ -263,7 +272,7 @@ export const admit = (state: CircuitState, now: number, config: Config): readonl
     case "HeldClosed":
       return admitted(holdEnded(state, now) ? reset(state, now) : state, 0)
     case "Open": {
-      const { generation, openMillis, openings, reason } = state
+      const { cause, generation, openMillis, openings, reason } = state
       return probe(
         {
           _tag: "HalfOpen",
@@ -272,6 +281,7 @@ export const admit = (state: CircuitState, now: number, config: Config): readonl
           openings,
           openMillis,
           reason,
+          ...caused(cause),
           permits: 0,
           leases: [],
           successes: 0,
@@ -342,7 +352,7 @@ export const settle = (state: CircuitState, event: Data<"Settle">, now: number, 
 
 const open = (
   state: CircuitState,
-  { openMillis, reason }: Pick<Open, "openMillis" | "reason">,
+  { cause, openMillis, reason }: Pick<Open, "cause" | "openMillis" | "reason">,
   now: number,
   failures: number | undefined
 ): Open => ({
@@ -352,8 +362,11 @@ const open = (
   openings: nextOpening(state, now),
   openMillis,
   reason,
+  ...caused(cause),
   ...(failures === undefined ? undefined : { failures })
 })
+
+const caused = (cause: string | undefined) => (cause === undefined ? undefined : { cause })
 
 const closed = (state: CircuitState, now: number, openings: number, openMillis: number): Closed => ({
   _tag: "Closed",
@@ -436,16 +449,18 @@ export const CircuitState: Schema.Codec<CircuitState> = /* @__PURE__ */ (() => {
     reason: Schema.optional(Schema.String),
     by: Schema.optional(Schema.String)
   }
+  const cause = Schema.optional(Schema.String)
   const opened = { generation: Count, since: Millis, openings: Count, openMillis: Length }
   return Schema.Union([
     Schema.TaggedStruct("Closed", {
       ...opened,
       votes: Schema.optional(Schema.Array(Schema.Struct({ by: Schema.String, at: Millis })))
     }),
-    Schema.TaggedStruct("Open", { ...opened, reason: Schema.String, failures: Schema.optional(Count) }),
+    Schema.TaggedStruct("Open", { ...opened, reason: Schema.String, cause, failures: Schema.optional(Count) }),
     Schema.TaggedStruct("HalfOpen", {
       ...opened,
       reason: Schema.String,
+      cause,
       permits: Count,
       leases: Schema.Array(Schema.Struct({ permit: Count, since: Millis, until: Millis })),
       successes: Count,

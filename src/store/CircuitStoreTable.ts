@@ -95,7 +95,8 @@ const begin = (
       }
     })
     const replicas = new Replicas(link, log, session, yield* Queue.sliding<void>(1))
-    const updates = new Updates(table, link, replicas, { instance, spread: resolved.spread })
+    const { details, spread } = resolved
+    const updates = new Updates(table, link, replicas, { details, instance, spread })
     const upkeep = new Upkeep({ table, link, replicas, updates, log }, resolved, now)
     yield* upkeep.start
     const store = serviceOf({ link, replicas, updates, upkeep })

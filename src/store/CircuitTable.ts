@@ -154,9 +154,19 @@ export const decode: (data: string) => Entry | undefined = /* @__PURE__ */ (() =
   const option = Schema.decodeUnknownOption(Entry)
   return (data: string) => {
     const decoded = option(data)
-    return decoded._tag === "Some" ? decoded.value : undefined
+    return decoded._tag === "Some" ? apart(decoded.value) : undefined
   }
 })()
+
+// Version 0.1 wrote the rule and the evidence into one text.
+const apart = (entry: Entry): Entry => {
+  const { state } = entry
+  if ((state._tag !== "Open" && state._tag !== "HalfOpen") || state.cause !== undefined) return entry
+  const at = state.reason.search(/, (?:the last )?with /)
+  if (at < 0) return entry
+  const cause = state.reason.slice(at).replace(/^, (?:the last )?with /, "")
+  return { ...entry, state: { ...state, reason: state.reason.slice(0, at), cause } }
+}
 
 /**
  * Returns the row of an entry.

@@ -98,7 +98,7 @@ describe("CircuitOpenError", () => {
       const constructed = new CircuitOpenError.CircuitOpenError({
         ...details,
         since: 0,
-        reason: "1 consecutive failure, the last with boom",
+        reason: "1 consecutive failure",
         retryAfterMillis: 10_000
       })
       assert.deepStrictEqual({ ...made }, { ...constructed })
@@ -126,7 +126,7 @@ describe("CircuitOpenError", () => {
         breaker: "api",
         state: "Open",
         since: 0,
-        reason: "1 consecutive failure, the last with boom",
+        reason: "1 consecutive failure",
         retryAfterMillis: 10_000
       })
       const thrown = yield* Effect.promise(() =>

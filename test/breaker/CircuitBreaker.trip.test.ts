@@ -199,9 +199,9 @@ describe("trip policies", () => {
         const { state: last } = yield* status
         const end = steps.at(-1)
         const cause = end === "defect" ? "defect" : end?.includes("fail") ? "boom" : undefined
-        assert.strictEqual(
-          last._tag === "Open" ? last.reason : undefined,
-          opens === undefined || cause === undefined ? opens : `${opens}, the last with ${cause}`
+        assert.deepStrictEqual(
+          last._tag === "Open" ? [last.reason, last.cause] : undefined,
+          opens === undefined ? undefined : [opens, cause]
         )
       })
     )

@@ -901,3 +901,46 @@ describe("properties", () => {
     )
   }
 })
+
+describe("the evidence of an opening", () => {
+  const cause = "Error: connection reset"
+  const halfOpenAt = (now: number): CircuitState.HalfOpen => ({
+    ...halfOpen,
+    since: now,
+    leases: [{ permit: 1, since: now, until: now + 1000 }],
+    ignoredAt: now,
+    notBefore: now
+  })
+  const evident: CircuitState.Open = { ...opened(5, 5000, 3), cause }
+  check([
+    [
+      "trip keeps it beside the rule",
+      closed,
+      { _tag: "Trip", generation: 4, openMillis: 700, reason: "why", cause },
+      5000,
+      evident,
+      done
+    ],
+    [
+      "the first probe carries it along",
+      { ...evident, openMillis: 300 },
+      admit,
+      5700,
+      { ...halfOpenAt(5700), cause, reason: "why" },
+      admitted(6, 1)
+    ],
+    [
+      "a probe that succeeds ends it",
+      { ...halfOpen, cause },
+      settle("Success"),
+      5000,
+      { ...CircuitState.initial, generation: 7, since: 5000, openings: 3, openMillis: 300 },
+      done
+    ]
+  ])
+
+  it("a probe that fails without one leaves none", () => {
+    const [after] = CircuitState.transition({ ...halfOpen, cause }, settle("Failure"), 5000, config)
+    assert.isFalse("cause" in after)
+  })
+})

@@ -105,7 +105,7 @@ describe("Telemetry of spans", () => {
               "circuit.name": "api",
               "circuit.state": "open",
               "circuit.since": 5000,
-              "circuit.reason": "1 consecutive failure, the last with boom",
+              "circuit.reason": "1 consecutive failure",
               "circuit.retry_after": 10
             }
           ]

@@ -304,11 +304,15 @@ export class Circuit implements CircuitStore.Cell {
     if (current._tag === "HalfOpen") {
       // A slow probe is a failed one: the circuit would open again at once.
       const said = slow ? "Failure" : _tag
-      const reason = _tag === "Failure" ? Text.because("a failed probe", "with", cause) : "a slow probe"
+      const isFailed = _tag === "Failure"
+      const why = {
+        reason: isFailed ? "a failed probe" : "a slow probe",
+        cause: isFailed ? Text.evidence(cause) : undefined
+      }
       const settle =
         (openMillis: number): Step =>
         (state, at) =>
-          CircuitState.settle(state, { generation, permit, outcome: said, openMillis, reason }, at, machine)
+          CircuitState.settle(state, { generation, permit, outcome: said, openMillis, ...why }, at, machine)
       return said === "Failure" ? this.open(outcome, now, settle, false) : this.tell(settle(0), now, false)
     }
     if (current._tag !== "Closed") return undefined
@@ -316,12 +320,11 @@ export class Circuit implements CircuitStore.Cell {
     const { trip } = options
     const tripped = TripPolicy.record(trip, (this.window ??= TripPolicy.window(trip)), _tag, elapsed, now)
     if (tripped === undefined) return undefined
-    const { failures } = tripped
-    const reason = _tag === "Failure" ? Text.because(tripped.reason, "the last with", cause) : tripped.reason
+    const why = { ...tripped, cause: _tag === "Failure" ? Text.evidence(cause) : undefined }
     const opens =
       (openMillis: number): Step =>
       (state, at) =>
-        CircuitState.trip(state, { generation, openMillis, reason, failures }, at)
+        CircuitState.trip(state, { generation, openMillis, ...why }, at)
     return this.open(outcome, clock.currentTimeMillisUnsafe(), opens, true)
   }
 

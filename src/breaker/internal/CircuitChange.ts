@@ -59,7 +59,7 @@ const words = (from: CircuitState.CircuitState, to: CircuitState.CircuitState): 
   const state = StateNames.upper(to._tag)
   switch (to._tag) {
     case "Open":
-      return `${state} after ${Text.printable(to.reason)}, for ${to.openMillis} ms`
+      return `${state} after ${Text.printable(StateNames.because(to.reason, to.cause))}, for ${to.openMillis} ms`
     case "HalfOpen":
       return `transitioning to ${state}`
     case "Closed": {

@@ -25,7 +25,10 @@ export interface CircuitOpenDetails {
   readonly state: "Open" | "HalfOpen" | "HeldOpen"
   /** When the circuit took that state, in milliseconds since the epoch. */
   readonly since: number
-  /** Why the circuit opened, or why it is held. */
+  /**
+   * Rule that opened the circuit, or why it is held. What the last failure said
+   * belongs to another caller: it is the `cause` in the state of `status`.
+   */
   readonly reason: string | undefined
   /** Who holds the circuit open. */
   readonly by: string | undefined

@@ -2,6 +2,7 @@
  * Operator actions on circuits, as data. Code, control plane, dashboard and
  * command line name them alike, and one function applies them.
  */
+import * as Redact from "../../core/internal/Redact.ts"
 import * as CircuitState from "../CircuitState.ts"
 
 /**
@@ -29,10 +30,12 @@ export interface Operation {
  * Returns the state after an operation, identical if nothing changes.
  */
 export const apply = (
-  { action, by, forMillis, reason }: Operation,
+  { action, forMillis, ...who }: Operation,
   state: CircuitState.CircuitState,
   now: number
 ): CircuitState.CircuitState => {
+  // Refusals, rows and logs show both to everybody.
+  const [by, reason] = [who.by, who.reason].map((text) => text && Redact.credentials(text))
   switch (action) {
     case "hold-open":
       return CircuitState.hold(state, { as: "HeldOpen", forMillis, reason, by }, now)

@@ -43,3 +43,10 @@ export const tags: ReadonlyArray<Tag> = /* @__PURE__ */ (() => Object.keys(words
 export const lower: Joins = /* @__PURE__ */ (() =>
   // One entry for each state.
   Object.fromEntries(tags.map((tag) => [tag, join(tag)])) as unknown as Joins)()
+
+/**
+ * Returns why a circuit opened: the rule, and the evidence where that is known.
+ * It is for those who may read what errors say.
+ */
+export const because = (reason: string, cause: string | undefined): string =>
+  cause === undefined ? reason : `${reason}, ${/probe$/.test(reason) ? "with" : "the last with"} ${cause}`

@@ -36,7 +36,11 @@ export const Circuit = Schema.Struct({
   since: describe(Time, "when that state began"),
   failures: describe(Count, "failures that opened the circuit, or failed probes if it is half-open"),
   openings: describe(Count, "openings since the count was last reset"),
-  reason: describe(Schema.NullOr(Schema.String), "why it opened, or why it is held"),
+  reason: describe(Schema.NullOr(Schema.String), "rule that opened it, or why it is held"),
+  cause: describe(
+    Schema.NullOr(Schema.String),
+    "last failure that it opened on, where `details` of the store or the control plane allows it"
+  ),
   nextProbe: describe(Time, "when the next call may be admitted"),
   probing: describe(Count, "running probes"),
   voters: describe(
@@ -163,6 +167,7 @@ export const described = (
     failures: state._tag === "Open" || state._tag === "HalfOpen" ? (state.failures ?? 0) : 0,
     openings: CircuitState.isHeld(state) ? 0 : state.openings,
     reason: reason ?? null,
+    cause: state._tag === "Open" || state._tag === "HalfOpen" ? (state.cause ?? null) : null,
     nextProbe: Print.iso(nextProbe(state, now)) ?? null,
     probing: state._tag === "HalfOpen" ? CircuitState.liveLeases(state, now).length : 0,
     voters: state._tag === "Closed" ? (state.votes ?? []).map(({ by }) => by) : [],
@@ -218,7 +223,8 @@ const probe = (circuit: Circuit, now: number): string => {
 const notes = (circuit: Circuit, now: number): ReadonlyArray<string> => {
   if (circuit.state === "UNREADABLE")
     return ["the row is unreadable: it counts as closed, and the next write repairs it"]
-  const why = circuit.reason === null ? "" : `: ${Print.safe(circuit.reason)}`
+  const why =
+    circuit.reason === null ? "" : `: ${Print.safe(StateNames.because(circuit.reason, circuit.cause ?? undefined))}`
   if (circuit.state === "HELD_OPEN" || circuit.state === "HELD_CLOSED") {
     const by = circuit.heldBy === null ? "" : ` by ${Print.safe(circuit.heldBy)}`
     const end = circuit.heldUntil === null ? undefined : Print.millis(circuit.heldUntil)

@@ -63,7 +63,13 @@ export const make = (
     )
 
     const listener: CircuitChange.Listener = ({ from, key, name, to }) => {
-      const change = { at: now(), name, ...(key === undefined ? undefined : { key }), from, to }
+      const change = {
+        at: now(),
+        name,
+        ...(key === undefined ? undefined : { key }),
+        from: listing.shown(from),
+        to: listing.shown(to)
+      }
       histories.add(change)
       subscribers.send(() => Events.encode("change", JSON.stringify(change)))
     }

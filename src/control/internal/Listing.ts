@@ -61,12 +61,13 @@ export class Listing {
     const state = CircuitState.isHeld(breaker.main.current) ? breaker.main.current : circuit.current
     const status = CircuitStatus.make(circuit, state, now)
     const { key, lastFailure } = status
+    const shown = this.shown(state)
     const latency = this.latencies.of(circuit)
     const retryAfter = status.retryAfter === undefined ? 0 : Duration.toMillis(status.retryAfter)
     return {
       name: status.name,
       ...(key === undefined ? undefined : { key }),
-      state,
+      state: shown,
       dryRun: status.dryRun,
       counts: status.counts,
       inFlight: status.inFlight,
@@ -83,6 +84,11 @@ export class Listing {
       ...(retryAfter > 0 ? { retryAt: now + retryAfter } : undefined),
       ...(latency === undefined ? undefined : { latency })
     }
+  }
+
+  /** Returns a state as readers see it: what errors say is for those who may read details. */
+  shown(state: CircuitState.CircuitState): CircuitState.CircuitState {
+    return this.details || !("cause" in state) ? state : { ...state, cause: undefined }
   }
 
   private message(cause: Cause.Cause<unknown>): string {

@@ -2,12 +2,14 @@
  * Copies of values that JSON can hold.
  */
 import type * as Schema from "effect/Schema"
+import * as Redact from "./Redact.ts"
 
 const maxDepth = 32
 const maxNodes = 10_000
 
 /**
- * Returns a copy of a value that JSON can hold, and never throws.
+ * Returns a copy of a value that JSON can hold, without the credentials that its
+ * texts hold, and never throws.
  *
  * **Details**
  *
@@ -27,6 +29,7 @@ export const jsonSafe = (value: unknown): Schema.Json => {
   const copy = (value: unknown, key: string): Schema.Json | undefined => {
     switch (typeof value) {
       case "string":
+        return Redact.credentials(value)
       case "boolean":
         return value
       case "number":
@@ -49,7 +52,7 @@ export const jsonSafe = (value: unknown): Schema.Json => {
         const json: unknown = Reflect.apply(value.toJSON, value, [key])
         if (json !== value) return copy(json, key)
       }
-      if (value instanceof Error) return { name: value.name, message: value.message }
+      if (value instanceof Error) return { name: value.name, message: Redact.credentials(value.message) }
       return Array.isArray(value) ? copyArray(value) : copyRecord(value)
     } catch {
       return "[unreadable]"

@@ -2,6 +2,7 @@
  * Texts for people, in one line each: names of circuits, who and why, causes.
  */
 import * as Cause from "effect/Cause"
+import * as Redact from "./Redact.ts"
 
 /**
  * Returns who and why in text, with `between` between the two.
@@ -66,14 +67,15 @@ const escaped = (character: string): string =>
   character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /**
- * Returns a reason with one line about its cause, if there is one.
+ * Returns one line about a cause, of up to 200 characters and without the
+ * credentials that it holds, or `undefined` where there is no cause. Errors of
+ * any type come here, and reading one may throw: it does not.
  */
-export const because = (reason: string, link: string, cause: Cause.Cause<unknown>): string =>
-  cause.reasons.length === 0 ? reason : `${reason}, ${link} ${summary(cause)}`
+export const evidence = (cause: Cause.Cause<unknown>): string | undefined =>
+  cause.reasons.length === 0 ? undefined : summary(cause)
 
 /**
- * Returns one line about a cause, of up to 200 characters. Errors of any type
- * come here, and reading one may throw: it does not.
+ * Returns what `evidence` does of a cause that has a reason.
  */
 export const summary = (cause: Cause.Cause<unknown>): string => {
   try {
@@ -85,7 +87,7 @@ export const summary = (cause: Cause.Cause<unknown>): string => {
         : typeof error === "string"
           ? error
           : JSON.stringify(error)
-    return cut(text, 200)
+    return cut(Redact.credentials(text), 200)
   } catch {
     return "an error that cannot be shown"
   }

@@ -50,6 +50,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Json from "../../core/internal/Json.ts"
+import * as Redact from "../../core/internal/Redact.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 import type { Kind, Status } from "./HealthReport.ts"
 import * as HealthReport from "./HealthReport.ts"
@@ -148,7 +149,8 @@ export interface Result {
 export const result = (status: Status, message: string | undefined, details: unknown): Result => ({
   [ResultTypeId]: ResultTypeId,
   status,
-  message,
+  // Routes, logs and metrics show both, and drivers put URLs into what they say.
+  message: message === undefined ? undefined : Redact.credentials(message),
   details: details === undefined ? undefined : Json.jsonSafe(details)
 })
 

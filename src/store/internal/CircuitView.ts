@@ -49,10 +49,17 @@ const times = (state: CircuitState.CircuitState, millis: number): Partial<Circui
 }
 
 /**
- * Returns whether two states look the same to every observer.
+ * Returns whether two states are the same. The evidence is not compared: rows are
+ * without it, and the view of the process that saw it keeps it.
  */
 export const isSame = (a: CircuitState.CircuitState, b: CircuitState.CircuitState): boolean =>
-  JSON.stringify(a) === JSON.stringify(b)
+  JSON.stringify(withoutCause(a)) === JSON.stringify(withoutCause(b))
+
+/**
+ * Returns the state without the text of an error.
+ */
+export const withoutCause = <S extends CircuitState.CircuitState>(state: S): S =>
+  "cause" in state && state.cause !== undefined ? { ...state, cause: undefined } : state
 
 /**
  * Returns whether the local state of a process wins over the one that others wrote

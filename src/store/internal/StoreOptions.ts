@@ -29,6 +29,11 @@ export interface Options {
   readonly quorum?: number | undefined
   /** How long the vote of a process counts, where there is a quorum. Default: 1 minute. */
   readonly voteWindow?: Duration.Input | undefined
+  /**
+   * Whether rows hold what the last failure of an open circuit said, for all who may
+   * read the table. The rule that opened it is always there. Default: false.
+   */
+  readonly details?: boolean | undefined
   /** Whether to log that the table is away or back, and rows that cannot be read. Default: true. */
   readonly log?: boolean | undefined
 }
@@ -44,6 +49,7 @@ export const defaults = {
   spread: "100 millis",
   quorum: 1,
   voteWindow: "1 minute",
+  details: false,
   log: true
 } as const
 
@@ -60,6 +66,7 @@ export interface Resolved {
   readonly spread: number
   readonly quorum: number
   readonly voteWindow: number
+  readonly details: boolean
   readonly log: boolean
 }
 
@@ -81,6 +88,7 @@ export const resolve = (options: Options = {}): Resolved => {
     spread: Rules.millis(module, "spread", options.spread ?? defaults.spread, "zero"),
     quorum: Rules.count(module, "quorum", options.quorum ?? defaults.quorum),
     voteWindow: millis("voteWindow"),
+    details: Rules.boolean(module, "details", options.details ?? defaults.details),
     log: Rules.boolean(module, "log", options.log ?? defaults.log)
   }
 }
@@ -97,6 +105,7 @@ export interface ConfigJson {
   readonly spread?: ConfigSchema.DurationJson
   readonly quorum?: number
   readonly voteWindow?: ConfigSchema.DurationJson
+  readonly details?: boolean
   readonly log?: boolean
 }
 
@@ -112,6 +121,7 @@ export const fields = () => {
     spread: duration,
     quorum: Schema.optionalKey(Schema.Number),
     voteWindow: duration,
+    details: Schema.optionalKey(Schema.Boolean),
     log: Schema.optionalKey(Schema.Boolean)
   }
 }

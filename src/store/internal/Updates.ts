@@ -17,6 +17,7 @@ export class Updates {
   private readonly link: TableLink
   private readonly replicas: Replicas
   private readonly instance: string
+  private readonly details: boolean
   private readonly spread: number
 
   /** `spread` is in milliseconds. */
@@ -24,12 +25,13 @@ export class Updates {
     table: CircuitTable.CircuitTable,
     link: TableLink,
     replicas: Replicas,
-    { instance, spread }: { readonly instance: string; readonly spread: number }
+    { details, instance, spread }: { readonly details: boolean; readonly instance: string; readonly spread: number }
   ) {
     this.table = table
     this.link = link
     this.replicas = replicas
     this.instance = instance
+    this.details = details
     this.spread = spread
   }
 
@@ -144,7 +146,8 @@ export class Updates {
     return Effect.suspend(() => {
       const { writing } = replica
       const { offset } = this.link
-      const draft = CircuitReplica.draft(replica, after, { by: this.instance, session: replica.session, offset })
+      const shared = this.details ? after : CircuitView.withoutCause(after)
+      const draft = CircuitReplica.draft(replica, shared, { by: this.instance, session: replica.session, offset })
       return Effect.map(this.link.ask(this.table.write(draft, row?.version ?? 0), left), (version) => {
         if (version === undefined) {
           // This one was not done, and nobody knows of one before it.

@@ -29,7 +29,7 @@ export const contracts = [
     describe: CircuitStoreTable.describe,
     examples: [
       { instance: "me", timeout: "300 millis", pollEvery: 2000, log: false },
-      { spread: 0, quorum: 3, voteWindow: "30 seconds", keepFor: "1 day", sweepEvery: "10 minutes" }
+      { details: true, spread: 0, quorum: 3, voteWindow: "30 seconds", keepFor: "1 day", sweepEvery: "10 minutes" }
     ],
     refused: [
       [{ instance: "" }, "instance", text],
@@ -41,6 +41,7 @@ export const contracts = [
       [{ quorum: 0 }, "quorum", "an integer >= 1"],
       [{ quorum: 1.5 }, "quorum", "an integer >= 1"],
       [{ voteWindow: "0 seconds" }, "voteWindow", positive],
+      [{ details: "yes" }, "details", "true or false"],
       [{ log: "no" }, "log", "true or false"],
       [{ log: 0 }, "log", "true or false"]
     ]
