@@ -92,6 +92,7 @@ interface Answer {
   readonly _tag?: string
   readonly message?: string
   readonly circuits?: ReadonlyArray<ControlApi.Circuit>
+  readonly total?: number
 }
 
 /** Sends bytes as they are, and returns what comes back until the connection closes. */

@@ -49,6 +49,8 @@ export interface Common {
   readonly plain: boolean
   /** How long a slow call takes, in milliseconds. */
   readonly slowMillis: number
+  /** Notes that a circuit is closed, or is not any more. */
+  readonly sort: (circuit: Circuit) => void
 }
 
 /**
@@ -139,8 +141,7 @@ export class Circuit implements CircuitStore.Cell {
   readonly breaker: Common
   /** Key of the circuit, absent for the breaker's own. */
   readonly key: string | undefined
-  /** State as this process knows it. Only the store writes it. */
-  current: CircuitState.CircuitState = CircuitState.initial
+  private state: CircuitState.CircuitState = CircuitState.initial
   /** Order of the latest use among the keys of a breaker. */
   used = 0
   /** Calls that were admitted. */
@@ -155,6 +156,17 @@ export class Circuit implements CircuitStore.Cell {
   constructor(breaker: Common, key: string | undefined) {
     this.breaker = breaker
     this.key = key
+  }
+
+  /** State as this process knows it. Only the store writes it. */
+  get current(): CircuitState.CircuitState {
+    return this.state
+  }
+
+  set current(state: CircuitState.CircuitState) {
+    const isMoved = isClosed(this.state) !== isClosed(state)
+    this.state = state
+    if (isMoved) this.breaker.sort(this)
   }
 
   /** Name of the breaker. */
@@ -444,6 +456,8 @@ export class Circuit implements CircuitStore.Cell {
     return (this.tally ??= noTally(this.successes))
   }
 }
+
+const isClosed = ({ _tag }: CircuitState.CircuitState): boolean => _tag === "Closed"
 
 /**
  * Returns a step for a store, without an answer.

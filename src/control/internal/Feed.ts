@@ -16,6 +16,7 @@ import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
 import type * as ControlApi from "../ControlApi.ts"
 import * as Activity from "./Activity.ts"
+import type { CircuitList } from "./CircuitList.ts"
 import type { Resolved } from "./ControlOptions.ts"
 import * as Events from "./Events.ts"
 import { Histories } from "./Histories.ts"
@@ -27,13 +28,15 @@ import { Updates } from "./Updates.ts"
  * Lists, histories and events of circuits.
  */
 export interface Feed {
-  /** Returns at most `limit` circuits. */
-  readonly list: (limit: number) => ControlApi.Circuits
+  /** Returns the list of circuits that all readers share, not older than `updates`. */
+  readonly list: () => CircuitList
+  /** Makes the list too old for the next reader. */
+  readonly expire: () => void
   readonly circuit: (breaker: Breaker.Breaker, circuit: Circuit.Circuit) => ControlApi.Circuit
   /** Returns the latest changes of a circuit, the newest last. */
   readonly history: (name: string, key: string | undefined) => ReadonlyArray<ControlApi.Change>
-  /** Returns the latest changes of all circuits, the newest last. */
-  readonly changes: () => ReadonlyArray<ControlApi.Change>
+  /** Returns the JSON of the latest changes of all circuits, the newest last. */
+  readonly changes: () => Uint8Array
   /** Returns the number of streams that are read. */
   readonly readers: () => number
   /** Creates the stream of server-sent events for one reader. */
@@ -80,10 +83,16 @@ export const make = (
 
     const past = yield* countActivity(listing, subscribers, activity, circuits)
 
-    const known = new Updates()
+    const known = new Updates(listing)
     const refresh = (): void => {
-      const update = known.take(listing.list(circuits, now()))
+      const before = known.take(now())
+      // Readers were told the list before, so it is encoded already.
+      const update = subscribers.count() > 0 ? known.differences(before, circuits) : undefined
       if (update !== undefined) subscribers.send(update)
+    }
+    const list = (): CircuitList => {
+      if (!known.isFresh(now(), updates)) refresh()
+      return known.latest
     }
     yield* subscribers.awaitSome.pipe(
       Effect.andThen(Effect.sync(refresh)),
@@ -99,14 +108,12 @@ export const make = (
     yield* everyWhileRead(subscribers, closingMillis, () => subscribers.endClosing())
     yield* Effect.addFinalizer(() => Effect.sync(() => subscribers.endAll()))
 
-    const first = (): ReadonlyArray<Uint8Array> => {
-      // Later changes are in the next update.
-      if (!known.isFresh(now(), updates)) refresh()
-      return [known.snapshot(now()), past(), alive()]
-    }
+    // Later changes are in the next update.
+    const first = (): ReadonlyArray<Uint8Array> => [...list().snapshot(circuits, now()), past(), alive()]
 
     return {
-      list: (limit) => listing.list(limit, now()),
+      list,
+      expire: () => known.expire(),
       circuit: (breaker, circuit) => listing.show(breaker, circuit, now()),
       history: (name, key) => histories.of(name, key),
       changes: () => histories.latest(),

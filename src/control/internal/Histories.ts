@@ -8,13 +8,17 @@ const latestChanges = 200
 const changesPerCircuit = 32
 const circuitsWithHistory = 1000
 
+const encoder = /* @__PURE__ */ (() => new TextEncoder())()
+
 export class Histories {
-  private readonly changes: Array<ControlApi.Change> = []
+  private readonly changes: Array<{ readonly change: ControlApi.Change; json: string | undefined }> = []
+  private encoded: Uint8Array | undefined
   private readonly histories = new Map<string, Array<ControlApi.Change>>()
 
   /** Adds a change, and forgets the oldest ones. */
   add(change: ControlApi.Change): void {
-    this.changes.push(change)
+    this.encoded = undefined
+    this.changes.push({ change, json: undefined })
     if (this.changes.length > latestChanges) this.changes.shift()
     const id = Events.identify(change.name, change.key)
     const history = this.histories.get(id) ?? []
@@ -34,8 +38,10 @@ export class Histories {
     return [...(this.histories.get(Events.identify(name, key)) ?? [])]
   }
 
-  /** Returns the latest changes of all circuits, the newest last. */
-  latest(): ReadonlyArray<ControlApi.Change> {
-    return [...this.changes]
+  /** Returns the bytes of the latest changes of all circuits, the newest last. They are made once for all readers. */
+  latest(): Uint8Array {
+    return (this.encoded ??= encoder.encode(
+      `[${this.changes.map((each) => (each.json ??= JSON.stringify(each.change))).join()}]`
+    ))
   }
 }

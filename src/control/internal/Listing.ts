@@ -12,7 +12,7 @@ import * as Text from "../../core/internal/Text.ts"
 import type * as ControlApi from "../ControlApi.ts"
 import type * as Activity from "./Activity.ts"
 
-type Chosen = readonly [breaker: Breaker.Breaker, circuit: Circuit.Circuit]
+export type Chosen = readonly [breaker: Breaker.Breaker, circuit: Circuit.Circuit]
 
 /**
  * Circuits of the registry.
@@ -29,30 +29,29 @@ export class Listing {
     this.latencies = latencies
   }
 
-  /** Returns at most `limit` circuits as they are at `now`. */
-  list(limit: number, now: number): ControlApi.Circuits {
-    const { chosen, total } = this.choose(limit)
-    return { at: now, circuits: chosen.map(([breaker, circuit]) => this.show(breaker, circuit, now)), total }
-  }
-
   /**
-   * Returns at most `limit` circuits and the number of all.
+   * Returns at most `limit` circuits and the number of all: the breakers' own,
+   * then those of keys that are not closed, then the closed ones.
    *
-   * There may be many thousand keys, of which the closed ones say the least.
+   * There may be many thousand keys. Not many more circuits are looked at than
+   * are returned.
    */
   choose(limit: number): { readonly chosen: ReadonlyArray<Chosen>; readonly total: number } {
-    const own: Array<Chosen> = []
-    const troubled: Array<Chosen> = []
-    const closed: Array<Chosen> = []
-    let total = 0
-    for (const { breaker } of this.registry.entries.values()) {
-      for (const circuit of breaker.circuits()) {
-        total++
-        const list = circuit.key === undefined ? own : circuit.current._tag === "Closed" ? closed : troubled
-        if (list.length < limit) list.push([breaker, circuit])
+    const breakers = Array.from(this.registry.entries.values(), ({ breaker }) => breaker)
+    const chosen: Array<Chosen> = []
+    const add = (circuitsOf: (breaker: Breaker.Breaker) => Iterable<Circuit.Circuit>): void => {
+      for (const breaker of breakers) {
+        if (chosen.length >= limit) return
+        for (const circuit of circuitsOf(breaker)) {
+          chosen.push([breaker, circuit])
+          if (chosen.length >= limit) return
+        }
       }
     }
-    return { chosen: [...own, ...troubled, ...closed].slice(0, limit), total }
+    add((breaker) => [breaker.main])
+    add((breaker) => breaker.notClosed())
+    add((breaker) => breaker.closed())
+    return { chosen, total: breakers.reduce((total, { size }) => total + size, 0) }
   }
 
   /** Returns a circuit as it is at `now`. */

@@ -73,12 +73,14 @@ export const circuitsLayer = (
   registry: CircuitBreakers.CircuitBreakers["Service"],
   feed: Feed.Feed,
   document: Schema.Json
-) =>
-  HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.CircuitsGroup)).pipe(
+) => {
+  const described = json(JSON.stringify(policies))
+  const openapi = json(JSON.stringify(document))
+  return HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.CircuitsGroup)).pipe(
     Layer.provide(
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.CircuitsGroup), "circuits", (handlers) =>
         handlers.handleAll({
-          list: ({ query }) => Effect.sync(() => feed.list(query.limit ?? circuits)),
+          list: ({ query: { limit = circuits } }) => Effect.sync(() => json(feed.list().body(limit))),
           get: ({ query: { key, name } }) =>
             Effect.suspend(() => {
               const breaker = registry.entries.get(name)?.breaker
@@ -87,8 +89,8 @@ export const circuitsLayer = (
                 ? Effect.fail(unknown(name, key))
                 : Effect.succeed({ circuit: feed.circuit(breaker, circuit), changes: feed.history(name, key) })
             }),
-          changes: () => Effect.sync(feed.changes),
-          policies: () => Effect.succeed(policies),
+          changes: () => Effect.sync(() => json(feed.changes())),
+          policies: () => Effect.succeed(described),
           events: ({ request }) =>
             feed.readers() >= limits.streams
               ? Guards.tooMany("Too many streams", 5)
@@ -102,11 +104,18 @@ export const circuitsLayer = (
                     })
                   )
                 ),
-          openapi: () => Effect.succeed(document)
+          openapi: () => Effect.succeed(openapi)
         })
       )
     )
   )
+}
+
+// The bytes are the same for all readers.
+const json = (body: string | Uint8Array): HttpServerResponse.HttpServerResponse =>
+  typeof body === "string"
+    ? HttpServerResponse.text(body, { contentType: "application/json" })
+    : HttpServerResponse.uint8Array(body, { contentType: "application/json" })
 
 // Node's server stops to listen when it begins to shut down, and then waits for
 // its connections. Nothing else says so to a response that does not end.
@@ -201,6 +210,7 @@ export const operationsLayer = (
                 ),
                 Effect.catchTag("UnknownBreakerError", () => Effect.fail(unknown(name, key)))
               )
+              feed.expire()
               const breaker = registry.entries.get(name)?.breaker
               const circuit = breaker?.existing(key)
               // It may have left the registry meanwhile.

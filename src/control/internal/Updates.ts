@@ -1,45 +1,62 @@
 /**
- * Differences between one list of circuits and the next, as events.
+ * Latest list of circuits, and what differs in it from the one before.
  */
-import type * as ControlApi from "../ControlApi.ts"
+import { CircuitList } from "./CircuitList.ts"
+import * as ControlApi from "../ControlApi.ts"
 import * as Events from "./Events.ts"
+import type { Listing } from "./Listing.ts"
 
 /**
- * List of circuits as the readers of events know it.
+ * List of circuits that all readers share.
  */
 export class Updates {
-  private circuits = new Map<string, string>()
-  private total = 0
-  private at = Number.NEGATIVE_INFINITY
+  private readonly listing: Listing
+  private list: CircuitList
+  private isExpired = true
 
-  /** Returns whether the list was taken less than `millis` from `now`. */
-  isFresh(now: number, millis: number): boolean {
-    return Math.abs(now - this.at) < millis
+  constructor(listing: Listing) {
+    this.listing = listing
+    this.list = new CircuitList(Number.NEGATIVE_INFINITY, 0, [], () => "")
   }
 
-  /** Takes a list, and returns how to make the event of what differs, if anything does. */
-  take({ at, circuits, total }: ControlApi.Circuits): (() => Uint8Array) | undefined {
-    const before = this.circuits
-    const after = new Map(
-      circuits.map((circuit) => [Events.identify(circuit.name, circuit.key), JSON.stringify(circuit)])
+  get latest(): CircuitList {
+    return this.list
+  }
+
+  /** Returns whether the list was taken less than `millis` from `now`, and has not expired. */
+  isFresh(now: number, millis: number): boolean {
+    return !this.isExpired && Math.abs(now - this.list.at) < millis
+  }
+
+  /** Makes the list too old for the next reader. */
+  expire(): void {
+    this.isExpired = true
+  }
+
+  /** Takes another list, and returns the one before. */
+  take(now: number): CircuitList {
+    const before = this.list
+    const { chosen, total } = this.listing.choose(ControlApi.bounds.circuits)
+    this.list = new CircuitList(now, total, chosen, ([breaker, circuit]) =>
+      JSON.stringify(this.listing.show(breaker, circuit, now))
     )
-    const changed = Array.from(after).flatMap(([id, json]) => (before.get(id) === json ? [] : [json]))
+    this.isExpired = false
+    return before
+  }
+
+  /** Returns how to make the event of what differs from a list in its first circuits, if anything does. */
+  differences(from: CircuitList, limit: number): (() => Uint8Array) | undefined {
+    const { at, total } = this.list
+    const before = new Map(from.take(limit).map(({ id, json }) => [id, json]))
+    const changed: Array<string> = []
+    for (const { id, json } of this.list.take(limit)) {
+      if (before.get(id) !== json) changed.push(json)
+      before.delete(id)
+    }
     // An id is the JSON of a name and a key.
-    const gone = Array.from(before.keys()).filter((id) => !after.has(id))
-    const isSame = total === this.total && changed.length === 0 && gone.length === 0
-    this.circuits = after
-    this.total = total
-    this.at = at
-    if (isSame) return undefined
+    const gone = Array.from(before.keys())
+    if (total === from.total && changed.length === 0 && gone.length === 0) return undefined
     return () =>
       Events.encode("update", `{"at":${at},"circuits":[${changed.join()}],"gone":[${gone.join()}],"total":${total}}`)
-  }
-
-  /** Returns the event of the whole list. A reader takes the clock of the server from it. */
-  snapshot(now: number): Uint8Array {
-    return Events.encode(
-      "snapshot",
-      `{"at":${now},"circuits":[${Array.from(this.circuits.values()).join()}],"total":${this.total}}`
-    )
   }
 }
