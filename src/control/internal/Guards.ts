@@ -15,6 +15,7 @@ import * as Text from "../../core/internal/Text.ts"
 import * as ControlApi from "../ControlApi.ts"
 import type { Resolved } from "./ControlOptions.ts"
 import * as Tokens from "./Tokens.ts"
+import * as WrongTokens from "./WrongTokens.ts"
 
 const maxBodyBytes = 16 * 1024
 
@@ -22,8 +23,10 @@ const maxBodyBytes = 16 * 1024
  * Creates the middleware that admits requests with one of the tokens.
  */
 export const authorization = ({ limits }: Resolved, tokens: ReadonlyArray<Tokens.Token>, reading: "token" | "open") =>
-  Effect.map(makeLimiter, (limiter) =>
-    ControlApi.Authorization.of((httpEffect, { endpoint, group }) =>
+  Effect.gen(function* () {
+    const limiter = yield* makeLimiter
+    const wrong = yield* WrongTokens.make
+    return ControlApi.Authorization.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
         const isOpen = reading === "open" && group.identifier !== ControlApi.OperationsGroup.identifier
         // A browser that opens the page cannot bring a token yet.
@@ -34,17 +37,17 @@ export const authorization = ({ limits }: Resolved, tokens: ReadonlyArray<Tokens
         const operator = Tokens.operatorOf(tokens, request)
         if (operator !== undefined) return yield* Effect.provideService(httpEffect, ControlApi.Operator, operator)
         yield* setHeader("www-authenticate", "Bearer")
-        if (request.headers["authorization"] === undefined) {
+        if (Tokens.isMissing(request)) {
           return yield* new ControlApi.Unauthorized({ message: "A bearer token is needed" })
         }
-        yield* limiter("wrongTokens", limits.wrongTokensPerMinute, "1 minute")
-        yield* Effect.logWarning("Control plane refused a wrong token").pipe(
-          Effect.annotateLogs("control.action", endpoint.identifier)
+        yield* Effect.tapError(limiter("wrongTokens", limits.wrongTokensPerMinute, "1 minute"), () =>
+          wrong.count(request)
         )
+        yield* wrong.log(request, endpoint.identifier)
         return yield* new ControlApi.Unauthorized({ message: "One valid bearer token is needed" })
       })
     )
-  )
+  })
 
 /**
  * Creates the middleware that refuses requests beyond the limits, and those that

@@ -32,16 +32,50 @@ export const check = (module: string, token: Redacted.Redacted | NamedTokens): v
   if (Redacted.isRedacted(token)) return checkOne(module, "token", token)
   const operators = Object.entries(token)
   if (operators.length === 0) Rules.reject(module, "token", token, "at least one token, or absent")
+  const owners = new Map<string, string>()
   for (const [operator, secret] of operators) {
     checkOne(module, `token.${Rules.name(module, "token", operator)}`, secret)
+    const text = Redacted.value(secret)
+    const owner = owners.get(text)
+    if (owner !== undefined) {
+      // The log of changes could not tell them apart.
+      Rules.reject(module, `token.${operator}`, Redacted.make(text), `another one than the token of ${owner}`)
+    }
+    owners.set(text, operator)
   }
 }
 
 const checkOne = (module: string, field: string, secret: Redacted.Redacted): void => {
   // JavaScript may pass anything.
   const text: unknown = Redacted.isRedacted(secret) ? Redacted.value(secret) : undefined
-  if (typeof text === "string" && /^[\w~.+/-]{16,}=*$/.test(text)) return
-  Rules.reject(module, field, Redacted.make(text), "a Redacted of at least 16 characters of a bearer token")
+  const reject = (rule: string) => Rules.reject(module, field, Redacted.make(text), rule)
+  if (typeof text !== "string" || !/^[\w~.+/-]{16,}=*$/.test(text)) {
+    return reject("a Redacted of at least 16 characters of a bearer token")
+  }
+  if (isGuessable(text)) {
+    return reject("a random one: not few characters again and again, no sequence, and no placeholder such as changeme")
+  }
+}
+
+// Words that templates and tutorials have in place of a token.
+const placeholders =
+  /change(me|it|this)?|replace(me|it|this)?|insert|placeholder|passw(or[dt]|0rd)|secret|example|sample|default|dummy|token|bearer|admin(istrator)?|root|test(ing)?|todo|fixme|your|here|letmein|welcome|qwert[yz](uiop)?|asdf(ghjkl)?|zxcvbnm?|undefined|null|resilience|control|correcthorsebatterystaple/g
+
+/** Returns whether a token of enough characters is one that somebody would try. */
+const isGuessable = (text: string): boolean => {
+  const units = Array.from(text, (character) => character.charCodeAt(0))
+  // The index is within the array.
+  const steps = units.slice(1).map((unit, i) => unit - (units[i] as number))
+  const same = steps.filter((step, i) => step === steps[i - 1] && Math.abs(step) < 2)
+  return (
+    new Set(units).size < 6 ||
+    /^(.{1,64}?)\1+$/.test(text) ||
+    same.length > units.length / 2 ||
+    text
+      .toLowerCase()
+      .replace(/[^a-z\d]/g, "")
+      .replace(placeholders, "").length < 8
+  )
 }
 
 /**
@@ -56,6 +90,12 @@ const make = (operator: string | undefined, secret: Redacted.Redacted): Token =>
   operator,
   bytes: encoder.encode(Redacted.value(secret))
 })
+
+/**
+ * Returns whether a request brings no token at all, not even a wrong one.
+ */
+export const isMissing = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  /^(Bearer)? *$/i.test(request.headers["authorization"] ?? "") && !isRepeated(request.source)
 
 /**
  * Returns the operator who sends a request, or `undefined` unless it has exactly
