@@ -9,6 +9,8 @@
  *   themselves, so they can also be run by hand.
  * - All steps that are missing are applied in one transaction, under a lock.
  *   Any number of processes may begin at the same time.
+ * - What others made is refused and left as it is, also where it has the name of
+ *   the table of steps. Nothing is ever dropped.
  * - Tested with PostgreSQL and SQLite. Other databases are refused.
  */
 import * as Effect from "effect/Effect"
@@ -18,7 +20,8 @@ import type * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
-import { TableError } from "./CircuitTable.ts"
+import type { TableError } from "./CircuitTable.ts"
+import * as MigrationCheck from "./internal/MigrationCheck.ts"
 import * as SqlOperation from "./internal/SqlOperation.ts"
 
 /**
@@ -147,7 +150,7 @@ export const steps = (dialect: Dialect, options: Options = {}): ReadonlyArray<St
   used_at ${time} NOT NULL,
   PRIMARY KEY (namespace, resource_key)
 )`,
-        `CREATE TABLE ${versions} (
+        `${createsSteps(name)}
   step integer NOT NULL PRIMARY KEY,
   applied_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
 )`,
@@ -161,6 +164,19 @@ export const steps = (dialect: Dialect, options: Options = {}): ReadonlyArray<St
     }
   ]
 }
+
+/**
+ * Returns the statements that take the place of those that create the table of
+ * steps, if that table is left although the table of circuits was dropped.
+ *
+ * **Details**
+ *
+ * Together with those of `steps` they are all statements that `apply` can change
+ * a database with. None drops anything.
+ */
+export const remake = (options: Options = {}): ReadonlyArray<string> => [
+  `DELETE FROM ${quote(`${resolve(options).table}_migrations`)} WHERE step > 0`
+]
 
 /**
  * Returns the SQL text of steps, to be shown or to be run by hand.
@@ -196,17 +212,29 @@ export const dialect: Effect.Effect<Dialect, never, SqlClient.SqlClient> = /* @_
  *
  * **Details**
  *
- * It reads, and changes nothing. A table of that name that was not made by these
- * steps is an error. A table that a newer version made needs nothing.
+ * It reads, and changes nothing. A table of that name, or of that name with
+ * `_migrations` after it, that was not made by these steps is an error. A table
+ * that a newer version made needs nothing.
  */
 export const pending = (options: Options = {}): Effect.Effect<ReadonlyArray<Step>, TableError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
-    const all = steps(yield* dialect, options)
-    return all.slice(yield* SqlOperation.run(resolve(options).table, (sql) => stepOf(sql, options)))
+    const kind = yield* dialect
+    const { table } = resolve(options)
+    const check = (sql: SqlClient.SqlClient) => MigrationCheck.check(sql, table)
+    const { step } = yield* SqlOperation.run(table, (sql) =>
+      // Another process may be creating the table.
+      Effect.catchTag(check(sql), "TableError", () => locked(sql, kind, table, check(sql)))
+    )
+    return steps(kind, options).slice(step)
   })
 
 /**
  * Applies the steps that a database still needs.
+ *
+ * **Details**
+ *
+ * A table of that name, or of that name with `_migrations` after it, that was not
+ * made by these steps is an error, and is left as it is.
  *
  * **Gotchas**
  *
@@ -219,65 +247,43 @@ export const apply = (options: Options = {}): Effect.Effect<Outcome, TableError,
     const { table } = resolve(options)
     return yield* SqlOperation.run(table, (sql) =>
       Effect.gen(function* () {
-        // A process that may only read and write gets along with a table that is up to date.
-        if ((yield* stepOf(sql, options)) >= all.length) return "current"
-        return yield* sql.withTransaction(
-          Effect.gen(function* () {
-            if (kind === "pg") yield* sql`SELECT pg_advisory_xact_lock(hashtextextended(${lockOf(table)}, 0))::text`
-            const done = yield* stepOf(sql, options)
-            const missing = all.slice(done)
-            if (done === 0) yield* sql.unsafe(`DROP TABLE IF EXISTS ${quote(`${table}_migrations`)}`)
-            for (const statement of missing.flatMap(({ statements }) => statements)) yield* sql.unsafe(statement)
-            return missing.length === 0 ? "current" : done === 0 ? "created" : "updated"
-          })
-        )
-      }).pipe(
-        // A process that waited for the lock has to see the steps that were applied meanwhile.
-        Effect.provideService(
-          SqlClient.BeginTransaction,
-          kind === "pg" ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN IMMEDIATE"
-        )
-      )
+        const check = MigrationCheck.check(sql, table)
+        // A process that may only read and write gets along with a table that is up to date. What is refused here may be a
+        // table that another process is creating.
+        const before = yield* Effect.catchTag(check, "TableError", () => Effect.undefined)
+        if (before !== undefined && before.step >= all.length) return "current"
+        const steps = Effect.gen(function* (): Effect.fn.Return<Outcome, SqlError.SqlError | TableError> {
+          const { isLeft, step } = yield* check
+          const missing = all.slice(step).flatMap(({ statements }) => statements)
+          for (const statement of isLeft ? remade(missing, table) : missing) yield* sql.unsafe(statement)
+          return missing.length === 0 ? "current" : step === 0 ? "created" : "updated"
+        })
+        return yield* locked(sql, kind, table, steps)
+      })
     )
   })
 
-const lockOf = (table: string): string => `effect-resilience ${table}`
+/** Runs an effect in a transaction, while no other process migrates this table. */
+const locked = <A, E>(sql: SqlClient.SqlClient, kind: Dialect, table: string, effect: Effect.Effect<A, E>) =>
+  sql
+    .withTransaction(
+      kind === "sqlite"
+        ? effect
+        : Effect.andThen(
+            sql`SELECT pg_advisory_xact_lock(hashtextextended(${`effect-resilience ${table}`}, 0))::text`,
+            effect
+          )
+    )
+    .pipe(
+      // A process that waited for the lock has to see the steps that were applied meanwhile.
+      Effect.provideService(
+        SqlClient.BeginTransaction,
+        kind === "pg" ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN IMMEDIATE"
+      )
+    )
 
-/**
- * Returns the last step that was applied, 0 where there is no table.
- */
-const stepOf = (sql: SqlClient.SqlClient, options: Options): Effect.Effect<number, SqlError.SqlError | TableError> =>
-  Effect.gen(function* () {
-    const { table } = resolve(options)
-    const columns = yield* columnsOf(sql, table)
-    if (columns.length === 0) return 0
-    const noted = yield* columnsOf(sql, `${table}_migrations`)
-    const rows =
-      noted.length === 0
-        ? []
-        : yield* sql<{
-            readonly step: number | string | null
-          }>`SELECT max(step) AS step FROM ${sql(`${table}_migrations`)}`
-    const step = Number(rows[0]?.step ?? 0)
-    if (step > 0) return step
-    const lacks = ["namespace", "version", "data", "updated_by", "used_at"].filter((name) => !columns.includes(name))
-    return yield* new TableError({
-      message: `table ${table} exists and was not made by this library${lacks.length === 0 ? "" : ` (it has no ${lacks.join(", ")})`}: rename it, or choose another name with the option \`table\``
-    })
-  })
+const createsSteps = (table: string): string => `CREATE TABLE ${quote(`${table}_migrations`)} (`
 
-const columnsOf = (
-  sql: SqlClient.SqlClient,
-  table: string
-): Effect.Effect<ReadonlyArray<string>, SqlError.SqlError> => {
-  const [schema, bare] = table.includes(".") ? table.split(".") : [undefined, table]
-  const rows = sql.onDialectOrElse({
-    pg: () => sql<{ readonly name: string }>`SELECT attname::text AS name FROM pg_attribute
-      WHERE attrelid = to_regclass(${quote(table)}) AND attnum > 0 AND NOT attisdropped`,
-    orElse: () =>
-      schema === undefined
-        ? sql<{ readonly name: string }>`SELECT name FROM pragma_table_info(${bare})`
-        : sql<{ readonly name: string }>`SELECT name FROM pragma_table_info(${bare}, ${schema})`
-  })
-  return Effect.map(rows, (found) => found.map(({ name }) => name))
-}
+/** Replaces the statement that creates the table of steps. */
+const remade = (statements: ReadonlyArray<string>, table: string): ReadonlyArray<string> =>
+  statements.flatMap((each) => (each.startsWith(createsSteps(table)) ? remake({ table }) : [each]))

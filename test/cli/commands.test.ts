@@ -351,6 +351,7 @@ describe("setup", () => {
           user: "app",
           table: "resilience_circuits",
           statements: [],
+          remake: ['DELETE FROM "resilience_circuits_migrations" WHERE step > 0'],
           outcome: "shown"
         }
       )

@@ -90,6 +90,24 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
       })
     )
 
+    it.effect("leaves the table of another tool as it is, and says what to do", () =>
+      Effect.gen(function* () {
+        const server = yield* Postgres.Server
+        const url = yield* server.database
+        const sql = yield* server.client(url)
+        yield* sql`CREATE TABLE knex_migrations (id integer, name text)`
+        yield* sql`INSERT INTO knex_migrations VALUES (1, '2024_users.js')`
+        const { code, err } = yield* run(url, ["setup", "--table", "knex", "--yes"])
+        assert.strictEqual(code, 1)
+        assert.match(
+          err,
+          /^resilience: table public.knex_migrations exists and was not made by this library \(it has no step, applied_at\): rename it, or choose another name with the option `table` \(.*\)$/
+        )
+        assert.lengthOf(yield* sql`SELECT * FROM knex_migrations`, 1)
+        assert.lengthOf(yield* sql`SELECT * FROM pg_tables WHERE schemaname = 'public'`, 1)
+      })
+    )
+
     it.effect("opens no socket with --dry-run, also with --yes", () =>
       Effect.gen(function* () {
         const preload = pathToFileURL(join(import.meta.dirname, "no-sockets.mjs")).href
@@ -244,7 +262,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
         yield* sql`CREATE TABLE resilience_circuits (a int)`
         const other = yield* run(url, ["setup", "--yes"])
         assert.strictEqual(other.code, 1)
-        assert.match(other.err, /^resilience: table resilience_circuits exists and was not made by [^\n]*$/)
+        assert.match(other.err, /^resilience: table public.resilience_circuits exists and was not made by [^\n]*$/)
         yield* sql`CREATE ROLE reader LOGIN PASSWORD 'reading'`
         const reader = with_(url, (url) => {
           url.username = "reader"

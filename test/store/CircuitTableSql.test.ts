@@ -123,7 +123,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
           )
           assert.strictEqual(
             message,
-            "table resilience_circuits exists and was not made by this library (it has no namespace, version, data, updated_by, used_at): rename it, or choose another name with the option `table`"
+            "table public.resilience_circuits exists and was not made by this library (it has no namespace, version, data, updated_by, used_at): rename it, or choose another name with the option `table`"
           )
         }
         assert.lengthOf(yield* sql`SELECT * FROM resilience_circuits`, 1)

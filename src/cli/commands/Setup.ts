@@ -57,6 +57,7 @@ export const command = Command.make(
           user: where._tag === "None" ? null : (where.username ?? null),
           table: where._tag === "Redis" ? null : table,
           statements: steps.flatMap(({ statements }) => statements),
+          remake: where._tag === "Redis" ? [] : CircuitMigration.remake(config),
           outcome
         },
         "lines"
@@ -65,7 +66,7 @@ export const command = Command.make(
     if (where._tag === "Redis") {
       return yield* json ? report("nothing") : Console.log("\nNothing to set up: Redis needs no table.")
     }
-    if (!json) yield* Console.log(`\n${CircuitMigration.show(steps)}\n`)
+    if (!json) yield* Console.log(`\n${CircuitMigration.show(steps)}\n\n${remake(config)}\n`)
     if (dryRun) return yield* json ? report("shown") : Console.log("Dry run: connected to nothing, changed nothing.")
     if (where._tag === "None") return yield* Location.nowhere
     if (!yes) yield* ask(json, table)
@@ -94,6 +95,13 @@ const target = (where: EnvVariables.Where, table: string): ReadonlyArray<string>
   ]
   return lines.map(([name = "", value = ""]) => `${name.padEnd(10)}${Print.safe(value)}`)
 }
+
+/** Shows the other statements that can run as comments, so that nobody runs them with the text by hand. */
+const remake = (config: CircuitMigration.Options): string =>
+  [
+    "-- if only the table was dropped: in place of making the table of steps again",
+    ...CircuitMigration.remake(config).map((each) => `-- ${each};`)
+  ].join("\n")
 
 const ask = Effect.fnUntraced(function* (json: boolean, table: string) {
   if (json) return yield* Failure.usage("setup --json does not ask: add --yes or --dry-run")

@@ -119,7 +119,11 @@ export const Setup = Schema.Struct({
   database: describe(Schema.NullOr(Schema.String), "database"),
   user: describe(Schema.NullOr(Schema.String), "user"),
   table: describe(Schema.NullOr(Schema.String), "table"),
-  statements: describe(Schema.Array(Schema.String), "SQL"),
+  statements: describe(Schema.Array(Schema.String), "SQL that creates the table: the steps that are missing run"),
+  remake: describe(
+    Schema.Array(Schema.String),
+    "SQL that runs in place of making the table of steps, if that is left from a table that was dropped"
+  ),
   outcome: describe(
     Schema.Literals(["shown", "created", "updated", "current", "nothing"]),
     "`shown` for a dry run, `current` if the table was up to date, `nothing` if the store needs no setup"
