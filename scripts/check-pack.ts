@@ -14,10 +14,11 @@ import {
   rmSync,
   writeFileSync
 } from "node:fs"
-import { tmpdir } from "node:os"
+import { homedir, tmpdir } from "node:os"
 import { basename, delimiter, dirname, join, resolve, sep } from "node:path"
 import { build } from "esbuild"
 import { linksOf } from "./docs-links.ts"
+import { faults } from "./packed-files.ts"
 import { bundleSizes, type Sizes } from "./bundle-sizes.ts"
 
 const root = resolve(import.meta.dirname, "..")
@@ -49,6 +50,7 @@ const hostNode =
 interface Manifest {
   readonly name: string
   readonly version: string
+  readonly bin?: Record<string, string>
   readonly dependencies?: Record<string, string>
   readonly optionalDependencies?: Record<string, string>
   readonly peerDependencies?: Record<string, string>
@@ -78,7 +80,7 @@ const check = async (): Promise<void> => {
   ) as ReadonlyArray<{
     readonly filename: string
     readonly size: number
-    readonly files: ReadonlyArray<{ readonly path: string }>
+    readonly files: ReadonlyArray<{ readonly path: string; readonly mode: number }>
   }>
   const pack = packed[0]
   if (pack === undefined) throw new Error("npm pack made no file")
@@ -86,7 +88,8 @@ const check = async (): Promise<void> => {
   const files = pack.files.map(({ path }) => path)
 
   const stray = files.filter(
-    (path) => !/^(?:dist|docs|examples|ops|src)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)
+    (path) =>
+      !/^(?:dist|docs|examples|ops|src)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/.test(path)
   )
   demand(
     stray.length === 0,
@@ -101,6 +104,17 @@ const check = async (): Promise<void> => {
   ]
   const missing = expected.filter((path) => !files.includes(path))
   demand(missing.length === 0, `the package lacks ${missing.join(", ")}`)
+
+  const wrong = faults(
+    pack.files.map(({ mode, path }) => ({
+      path,
+      mode,
+      text: path.endsWith(".png") ? undefined : readFileSync(join(root, path), "utf8")
+    })),
+    manifest,
+    [root, homedir()]
+  )
+  demand(wrong.length === 0, `the package must not be published like this:\n${wrong.join("\n")}`)
 
   // Documents link to files of the package. What shows that a claim holds is in the repository alone.
   const evidence = /^(?:bench|chaos|test)\/|^CONTRIBUTING\.md$/
