@@ -138,7 +138,7 @@ const mount = (
         token: access.token
       })
       const data = Layer.mergeAll(
-        Routes.circuitsLayer(resolved, policies, registry, feed, document),
+        Routes.circuitsLayer(resolved, yield* Guards.circuitBudget(resolved), policies, registry, feed, document),
         Option.isSome(health) ? Routes.healthLayer(resolved.details, health.value) : Layer.empty,
         access.changes
           ? Routes.operationsLayer(registry, feed, new ChangeBudgets.ChangeBudgets(resolved.limits))

@@ -889,7 +889,7 @@ describe("events", () => {
         const { breaker, origin, port, registry, request } = yield* plane({
           updates: "50 millis",
           heartbeat: "1 second",
-          limits: { streams: 500 }
+          limits: { streams: 500, streamsPerAddress: 1000, readsPerSecond: 10_000 }
         })
         const payments = yield* breaker("payments")
         const listeners = registry.listeners.size
@@ -899,7 +899,9 @@ describe("events", () => {
           Effect.gen(function* () {
             const sockets = yield* Effect.forEach(Array(count).fill(0), () => open(port), { concurrency: 50 })
             let begun = 0
-            for (const socket of sockets) socket.once("data", () => begun++)
+            for (const socket of sockets) {
+              socket.once("data", (bytes) => (begun += bytes.toString().startsWith("HTTP/1.1 200 ") ? 1 : 0))
+            }
             yield* eventually(`${count} streams`, () => begun === count)
             return sockets
           })
@@ -951,7 +953,9 @@ describe("events", () => {
     "a client that never reads is dropped, while one that reads is told everything",
     () =>
       Effect.gen(function* () {
-        const { breaker, client, logs, port, request } = yield* plane({ limits: { streams: 2, streamBytes: 50_000 } })
+        const { breaker, client, logs, port, request } = yield* plane({
+          limits: { streams: 2, streamBytes: 50_000, readsPerSecond: 10_000 }
+        })
         const payments = yield* breaker("payments", { log: false })
         const socket = (yield* open(port)).pause()
         const told: Array<string> = []

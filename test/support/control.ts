@@ -108,11 +108,11 @@ export const raw = (port: number, text: string) =>
   }).pipe(Effect.timeout("5 seconds"), Effect.orDie)
 
 /** Opens a stream of events and returns its socket, which is not read. */
-export const open = (port: number, path = "/resilience/events") =>
+export const open = (port: number, path = "/resilience/events", bearer = secret) =>
   Effect.acquireRelease(
     Effect.callback<Net.Socket>((resume) => {
       const socket = Net.connect(port, "127.0.0.1", () => {
-        socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${secret}\r\n\r\n`)
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${bearer}\r\n\r\n`)
         resume(Effect.succeed(socket))
       })
       socket.on("error", () => socket.destroy())

@@ -20,13 +20,19 @@ export interface Limits {
   readonly operatorChangesPerMinute?: number | undefined
   /** Holds per minute that each operator can make when no changes are left. Default: 10. */
   readonly holdsPerMinute?: number | undefined
-  /** Reads per second, without those of streams, and as many requests for the page. Default: 100. */
+  /** Reads per second, each stream that begins included, and as many requests for the page. Default: 100. */
   readonly readsPerSecond?: number | undefined
+  /** Circuits per second in lists and at the beginning of streams. Default: 20 000. */
+  readonly circuitsPerSecond?: number | undefined
   /** Wrong tokens per minute that are answered with 401 and logged. Further ones get 429. Default: 30. */
   readonly wrongTokensPerMinute?: number | undefined
   /** Streams of events at one time. Default: 1000. */
   readonly streams?: number | undefined
-  /** Bytes that may wait for the reader of a stream. Default: 4 194 304 (4 MiB). */
+  /** Streams of events at one time of one operator whom the credentials name. Default: 100. */
+  readonly streamsPerOperator?: number | undefined
+  /** Streams of events at one time from one address. Default: 100. */
+  readonly streamsPerAddress?: number | undefined
+  /** Bytes that may wait for the reader of a stream, its snapshot included. Default: 4 194 304 (4 MiB). */
   readonly streamBytes?: number | undefined
 }
 
@@ -93,8 +99,11 @@ export const defaults = {
     operatorChangesPerMinute: 30,
     holdsPerMinute: 10,
     readsPerSecond: 100,
+    circuitsPerSecond: 20_000,
     wrongTokensPerMinute: 30,
     streams: 1000,
+    streamsPerOperator: 100,
+    streamsPerAddress: 100,
     streamBytes: 4 * 1024 * 1024
   }
 } as const satisfies Options
@@ -168,8 +177,11 @@ export const resolveShared = (options: Options, authorized: boolean): Resolved =
       operatorChangesPerMinute: limit("operatorChangesPerMinute"),
       holdsPerMinute: limit("holdsPerMinute"),
       readsPerSecond: limit("readsPerSecond"),
+      circuitsPerSecond: limit("circuitsPerSecond"),
       wrongTokensPerMinute: limit("wrongTokensPerMinute"),
       streams: limit("streams"),
+      streamsPerOperator: limit("streamsPerOperator"),
+      streamsPerAddress: limit("streamsPerAddress"),
       streamBytes: limit("streamBytes")
     }
   }
@@ -268,8 +280,11 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() => {
           operatorChangesPerMinute: number,
           holdsPerMinute: number,
           readsPerSecond: number,
+          circuitsPerSecond: number,
           wrongTokensPerMinute: number,
           streams: number,
+          streamsPerOperator: number,
+          streamsPerAddress: number,
           streamBytes: number
         })
       )

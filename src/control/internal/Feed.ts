@@ -37,8 +37,8 @@ export interface Feed {
   readonly history: (name: string, key: string | undefined) => ReadonlyArray<ControlApi.Change>
   /** Returns the JSON of the latest changes of all circuits, the newest last. */
   readonly changes: () => Uint8Array
-  /** Returns the number of streams that are read. */
-  readonly readers: () => number
+  /** Returns why there is no place for a reader of events, or `undefined` if there is one. */
+  readonly refusal: (reader: Reader) => string | undefined
   /** Creates the stream of server-sent events for one reader. */
   readonly events: (reader: Reader) => Stream.Stream<Uint8Array>
 }
@@ -60,7 +60,7 @@ export const make = (
     const listing = new Listing(registry, details, latencies)
     const histories = new Histories()
     const subscribers = new Subscribers(
-      limits.streamBytes,
+      limits,
       () => latencies.start(),
       () => latencies.stop()
     )
@@ -91,20 +91,24 @@ export const make = (
       if (update !== undefined) subscribers.send(update)
     }
     const list = (): CircuitList => {
-      if (!known.isFresh(now(), updates)) refresh()
+      if (known.freshFor(now(), updates) === 0) refresh()
       return known.latest
     }
     yield* subscribers.awaitSome.pipe(
-      Effect.andThen(Effect.sync(refresh)),
+      Effect.andThen(Effect.sync(list)),
       Effect.catchCause((cause) => Effect.logWarning("The control plane cannot read the circuits", cause)),
-      Effect.andThen(Effect.sleep(updates)),
+      // Another reader may have taken a list meanwhile.
+      Effect.andThen(Effect.suspend(() => Effect.sleep(known.freshFor(now(), updates) || updates))),
       Effect.forever,
       Effect.forkScoped
     )
 
     // The loops below do not wait for updates, which may be rare.
     const alive = () => Events.encode("alive", JSON.stringify({ at: now(), everyMillis: heartbeat }))
-    yield* everyWhileRead(subscribers, heartbeat, () => subscribers.send(alive))
+    yield* everyWhileRead(subscribers, heartbeat, () => {
+      subscribers.dropIdle()
+      subscribers.send(alive)
+    })
     yield* everyWhileRead(subscribers, closingMillis, () => subscribers.endClosing())
     yield* Effect.addFinalizer(() => Effect.sync(() => subscribers.endAll()))
 
@@ -117,7 +121,7 @@ export const make = (
       circuit: (breaker, circuit) => listing.show(breaker, circuit, now()),
       history: (name, key) => histories.of(name, key),
       changes: () => histories.latest(),
-      readers: () => subscribers.count(),
+      refusal: (reader) => subscribers.refusal(reader),
       events: (reader) => subscribers.stream(reader, first)
     }
   })

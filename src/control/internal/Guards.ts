@@ -65,7 +65,7 @@ export const requests = ({ limits }: Resolved) =>
         } else if (group.identifier === ControlApi.DashboardGroup.identifier) {
           // A request that needs no token takes nothing from those that have one.
           yield* limiter("pages", limits.readsPerSecond, "1 second")
-        } else if (endpoint.identifier !== "events") {
+        } else {
           yield* limiter("reads", limits.readsPerSecond, "1 second")
         }
         return yield* Effect.catch(httpEffect, (error): Effect.Effect<never, unhandled | ControlApi.InvalidRequest> =>
@@ -75,6 +75,24 @@ export const requests = ({ limits }: Resolved) =>
         )
       })
     )
+  )
+
+/**
+ * Effect that pays for a number of circuits that are sent, or fails.
+ */
+export type CircuitBudget = (
+  circuits: number
+) => Effect.Effect<unknown, ControlApi.TooManyRequests, HttpServerRequest.HttpServerRequest>
+
+/**
+ * Creates the budget of lists and joined streams.
+ */
+export const circuitBudget = ({ limits: { circuitsPerSecond } }: Resolved): Effect.Effect<CircuitBudget> =>
+  Effect.map(
+    makeLimiter,
+    (limiter) => (circuits) =>
+      // The longest list can be had, if not often.
+      limiter("circuits", circuitsPerSecond, "1 second", Math.min(Math.max(1, circuits), circuitsPerSecond))
   )
 
 /**
@@ -91,14 +109,14 @@ const setHeader = (name: string, value: string) =>
     Effect.succeed(HttpServerResponse.setHeader(response, name, value))
   )
 
-/** Creates a function that takes a token of a bucket, or fails. */
+/** Creates a function that takes tokens of a bucket, or fails. */
 const makeLimiter = /* @__PURE__ */ (() =>
   RateLimiter.make.pipe(
     Effect.provide(RateLimiter.layerStoreMemory, { local: true }),
     Effect.map(
       ({ consume }) =>
-        (key: string, limit: number, window: Duration.Input) =>
-          Effect.catch(consume({ algorithm: "token-bucket", key, limit, window }), ({ reason }) =>
+        (key: string, limit: number, window: Duration.Input, tokens = 1) =>
+          Effect.catch(consume({ algorithm: "token-bucket", key, limit, window, tokens }), ({ reason }) =>
             tooMany(
               "Too many requests",
               reason._tag === "RateLimitExceeded" ? Math.max(1, Math.ceil(Duration.toSeconds(reason.retryAfter))) : 1

@@ -4,11 +4,14 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Layer from "effect/Layer"
-import { hasProperty } from "effect/Predicate"
+import * as Option from "effect/Option"
+import { hasProperty, isObject } from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
 import * as Operations from "../../breaker/internal/Operations.ts"
@@ -24,6 +27,7 @@ import * as DashboardPage from "./DashboardPage.ts"
 import type * as Feed from "./Feed.ts"
 import type { ChangeBudgets } from "./ChangeBudgets.ts"
 import * as Guards from "./Guards.ts"
+import type { Reader } from "./Subscribers.ts"
 import * as Origins from "./Origins.ts"
 
 /**
@@ -68,7 +72,8 @@ export const describePolicies = (policies: Resolved["policies"]): ReadonlyArray<
   })
 
 export const circuitsLayer = (
-  { circuits, limits }: Resolved,
+  { circuits }: Resolved,
+  budget: Guards.CircuitBudget,
   policies: ReadonlyArray<PolicyDescription>,
   registry: CircuitBreakers.CircuitBreakers["Service"],
   feed: Feed.Feed,
@@ -80,7 +85,11 @@ export const circuitsLayer = (
     Layer.provide(
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.CircuitsGroup), "circuits", (handlers) =>
         handlers.handleAll({
-          list: ({ query: { limit = circuits } }) => Effect.sync(() => json(feed.list().body(limit))),
+          list: ({ query: { limit = circuits } }) =>
+            Effect.suspend(() => {
+              const list = feed.list()
+              return Effect.map(budget(list.lengthOf(limit)), () => json(list.body(limit)))
+            }),
           get: ({ query: { key, name } }) =>
             Effect.suspend(() => {
               const breaker = registry.entries.get(name)?.breaker
@@ -92,18 +101,19 @@ export const circuitsLayer = (
           changes: () => Effect.sync(() => json(feed.changes())),
           policies: () => Effect.succeed(described),
           events: ({ request }) =>
-            feed.readers() >= limits.streams
-              ? Guards.tooMany("Too many streams", 5)
-              : Effect.withFiber((fiber) =>
-                  Effect.succeed(
-                    HttpServerResponse.stream(feed.events({ fiber, isClosing: () => isClosing(request.source) }), {
-                      contentType: "text/event-stream",
-                      // A proxy that buffers would hold events back, and a connection that is
-                      // kept after its stream would hold a shutdown up.
-                      headers: { "x-accel-buffering": "no", connection: "close" }
-                    })
-                  )
-                ),
+            Effect.gen(function* () {
+              const { name } = yield* ControlApi.Operator
+              const reader = yield* Effect.withFiber((fiber) => Effect.succeed(readerOf(request, name, fiber)))
+              const refused = feed.refusal(reader)
+              if (refused !== undefined) return yield* Guards.tooMany(refused, 5)
+              if (request.method !== "HEAD") yield* budget(feed.list().lengthOf(circuits))
+              return HttpServerResponse.stream(feed.events(reader), {
+                contentType: "text/event-stream",
+                // A proxy that buffers would hold events back, and a connection that is
+                // kept after its stream would hold a shutdown up.
+                headers: { "x-accel-buffering": "no", connection: "close" }
+              })
+            }),
           openapi: () => Effect.succeed(openapi)
         })
       )
@@ -116,6 +126,22 @@ const json = (body: string | Uint8Array): HttpServerResponse.HttpServerResponse 
   typeof body === "string"
     ? HttpServerResponse.text(body, { contentType: "application/json" })
     : HttpServerResponse.uint8Array(body, { contentType: "application/json" })
+
+const readerOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  operator: string | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Reader => {
+  const { source } = request
+  const isAlone = hasProperty(source, "httpVersionMajor") && source.httpVersionMajor === 1
+  return {
+    fiber,
+    isClosing: () => isClosing(source),
+    operator,
+    address: Option.getOrUndefined(request.remoteAddress),
+    connection: isAlone && hasProperty(source, "socket") && isObject(source.socket) ? source.socket : undefined
+  }
+}
 
 // Node's server stops to listen when it begins to shut down, and then waits for
 // its connections. Nothing else says so to a response that does not end.

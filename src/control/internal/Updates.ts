@@ -23,9 +23,10 @@ export class Updates {
     return this.list
   }
 
-  /** Returns whether the list was taken less than `millis` from `now`, and has not expired. */
-  isFresh(now: number, millis: number): boolean {
-    return !this.isExpired && Math.abs(now - this.list.at) < millis
+  /** Returns for how long the list is not older than `millis`, 0 if it is. */
+  freshFor(now: number, millis: number): number {
+    // The clock may have been set back.
+    return this.isExpired ? 0 : Math.max(0, millis - Math.abs(now - this.list.at))
   }
 
   /** Makes the list too old for the next reader. */
