@@ -5,7 +5,7 @@
 import { CircuitBreaker, CircuitStore, TripPolicy } from "effect-resilience"
 import { CircuitStoreTable } from "effect-resilience/store"
 import type { CircuitTable } from "effect-resilience/store"
-import { Effect, Queue } from "effect"
+import { Effect } from "effect"
 import type { Scope } from "effect"
 
 export const instances = 200
@@ -29,21 +29,17 @@ export interface Outage {
 const shareFeed = (table: CircuitTable.CircuitTable) =>
   Effect.gen(function* () {
     if (table.listen === undefined) return table
-    const queues = new Set<Queue.Queue<CircuitTable.Row, CircuitTable.TableError>>()
-    const feed = yield* table.listen
-    yield* Effect.forkScoped(
-      Effect.forever(
-        Effect.map(Queue.takeAll(feed), (rows) => {
-          for (const queue of queues) Queue.offerAllUnsafe(queue, rows)
-        })
+    const all = new Set<(hint: CircuitTable.Hint) => void>()
+    const listening = yield* table.listen((hint) => all.forEach((hear) => hear(hint)))
+    yield* Effect.forkScoped(listening)
+    const listen = (hear: (hint: CircuitTable.Hint) => void) =>
+      Effect.as(
+        Effect.acquireRelease(
+          Effect.sync(() => all.add(hear)),
+          () => Effect.sync(() => all.delete(hear))
+        ),
+        Effect.never
       )
-    )
-    const listen = Effect.acquireRelease(
-      Effect.tap(Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>(), (queue) =>
-        Effect.sync(() => queues.add(queue))
-      ),
-      (queue) => Effect.sync(() => queues.delete(queue))
-    )
     return { ...table, listen }
   })
 

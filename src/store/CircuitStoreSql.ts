@@ -137,11 +137,12 @@ const migrated =
             if (SqlOperation.isTableMissing(error)) done = false
           })
         )
+      const { listen } = table
       return {
         read: (keys) => after(table.read(keys)),
         changes: (since) => after(table.changes(since)),
         write: (draft, expected) => after(table.write(draft, expected)),
         sweep: (sweep) => after(table.sweep(sweep)),
-        listen: table.listen === undefined ? undefined : after(table.listen)
+        listen: listen === undefined ? undefined : (hear) => after(listen(hear))
       }
     })

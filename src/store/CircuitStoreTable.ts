@@ -6,8 +6,11 @@
  * - Each cell is a view of a row. Calls read the view; the store keeps it in
  *   step by listening to the table, and by asking it from time to time in case
  *   a message was lost. A view only moves forward.
+ * - A message is a hint to read a row, and never a fact: a view follows what was
+ *   read. Many messages are one read, and messages that are not true cost few.
  * - An update reads the row, applies the step at the table's time and writes
- *   the row where its version is still the same, else it begins again. An eager
+ *   the row where its version is still the same, else it begins again, up to 20
+ *   times. After that the circuit continues alone until the next poll. An eager
  *   update changes the view at once and the row after that.
  * - No operation takes longer than `timeout`, and neither does an update with all
  *   of its operations. After one that failed, or took longer, the process decides
@@ -95,8 +98,7 @@ const begin = (
       }
     })
     const replicas = new Replicas(link, log, session, yield* Queue.sliding<void>(1))
-    const { details, spread } = resolved
-    const updates = new Updates(table, link, replicas, { details, instance, spread })
+    const updates = new Updates(table, link, replicas, { ...resolved, instance })
     const upkeep = new Upkeep({ table, link, replicas, updates, log }, resolved, now)
     yield* upkeep.start
     const store = serviceOf({ link, replicas, updates, upkeep })

@@ -13,12 +13,12 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitState from "../circuit/CircuitState.ts"
 import * as StateNames from "../circuit/internal/StateNames.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
+import * as Tries from "./internal/Tries.ts"
 
 /**
  * Error of an operation on a table.
@@ -43,6 +43,17 @@ export interface Row {
   readonly updatedBy: string
   /** When it was written, in milliseconds since the epoch on the table's clock. */
   readonly updatedAt: number
+}
+
+/**
+ * Message that a row was written. It is a hint to read the row, and never a fact:
+ * databases let others send messages who may not write.
+ */
+export interface Hint {
+  /** Row that is said to have been written, absent where the message makes no sense. */
+  readonly resourceKey: string | undefined
+  /** Version that the row is said to have, absent where the message does not say. */
+  readonly version: number | undefined
 }
 
 /**
@@ -72,7 +83,10 @@ export interface Read {
  * Table that holds the rows of circuits, all in one namespace.
  */
 export interface CircuitTable {
-  /** Reads the rows of circuits. Those that are not there are left out. */
+  /**
+   * Reads the rows of circuits. Those that are not there are left out. A version
+   * that is none is read as 0, and data longer than `maxData` as empty.
+   */
   readonly read: (resourceKeys: ReadonlyArray<string>) => Effect.Effect<Read, TableError>
   /**
    * Reads the rows that were written at `since` or later, and all rows where it
@@ -80,17 +94,20 @@ export interface CircuitTable {
    */
   readonly changes: (since: number | undefined) => Effect.Effect<Read, TableError>
   /**
-   * Writes a row where its version is `expected`, or where there is none and
-   * `expected` is 0. Returns the new version, or `undefined` where the row has
+   * Writes a row where its version is `expected`, or where there is none that can
+   * be read and `expected` is 0. Returns the new version, or `undefined` where the row has
    * another version.
    */
   readonly write: (draft: Draft, expected: number) => Effect.Effect<number | undefined, TableError>
   /**
    * Begins to listen to rows that are written, by this process too. Succeeds
-   * once nothing more can be missed; the queue fails when that ends. Absent
-   * where the database cannot announce changes, and a store has to ask.
+   * once nothing more can be missed, with the effect that calls `hear` for each
+   * message, until it fails because that ended. Absent where the database cannot
+   * announce changes, and a store has to ask.
    */
-  readonly listen: Effect.Effect<Queue.Dequeue<Row, TableError>, TableError, Scope.Scope> | undefined
+  readonly listen:
+    | ((hear: (hint: Hint) => void) => Effect.Effect<Effect.Effect<never, TableError>, TableError, Scope.Scope>)
+    | undefined
   /**
    * Marks rows as used, then removes at most `limit` closed ones that nobody
    * used for `idleMillis`. Returns how many it removed.
@@ -101,6 +118,12 @@ export interface CircuitTable {
     readonly limit: number
   }) => Effect.Effect<number, TableError>
 }
+
+/**
+ * Longest `data` of a row that is read, in bytes. A row with more counts as one
+ * that cannot be read.
+ */
+export const maxData = 1_048_576
 
 /**
  * Returns the text that names a circuit in a table: the name, then a colon and
@@ -185,7 +208,8 @@ export const draft = (resourceKey: string, entry: Entry, updatedBy: string): Dra
  * **Details**
  *
  * It is for programs that look after a table and have no circuits. `by` is written
- * into the row as its writer.
+ * into the row as its writer. Where others write the row each time before this
+ * one, it fails after 20 tries, or 10 seconds.
  */
 export const update = <A>(
   table: CircuitTable,
@@ -193,17 +217,26 @@ export const update = <A>(
   by: string,
   step: CircuitStore.Step<A>
 ): Effect.Effect<CircuitStore.Applied<A>, TableError> =>
-  Effect.flatMap(table.read([resourceKey]), ({ now, rows }) => {
-    const row = rows[0]
-    const before = (row === undefined ? undefined : decode(row.data)?.state) ?? CircuitState.initial
-    const [after, answer] = step(before, now)
-    const applied = { before, after, answer }
-    if (after === before) return Effect.succeed(applied)
-    return Effect.flatMap(
-      table.write(draft(resourceKey, { state: after, operation: by }, by), row?.version ?? 0),
-      (version) => (version === undefined ? update(table, resourceKey, by, step) : Effect.succeed(applied))
-    )
+  Effect.gen(function* () {
+    const tries = yield* Tries.start(updateMillis)
+    for (;;) {
+      const { now, rows } = yield* table.read([resourceKey])
+      const row = rows[0]
+      const before = (row === undefined ? undefined : decode(row.data)?.state) ?? CircuitState.initial
+      const [after, answer] = step(before, now)
+      const applied = { before, after, answer }
+      if (after === before) return applied
+      const written = yield* table.write(draft(resourceKey, { state: after, operation: by }, by), row?.version ?? 0)
+      if (written !== undefined) return applied
+      if (!(yield* tries.again)) {
+        const message = `the row of ${resourceKey} had another version at each of ${tries.count} writes`
+        return yield* new TableError({ message })
+      }
+    }
   })
+
+/** How long an update tries again. */
+const updateMillis = 10_000
 
 const encode: (entry: Entry) => string = /* @__PURE__ */ (() => Schema.encodeSync(Entry))()
 

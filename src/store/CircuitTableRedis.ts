@@ -10,7 +10,8 @@
  *   namespace on one node of a Redis Cluster.
  * - Each operation is one script, so it is done as a whole or not at all. Large
  *   reads are done in parts. The clock is that of the Redis server.
- * - A write publishes its row on the channel `{prefix:namespace}:changes`.
+ * - A write publishes the key and version of its row on the channel
+ *   `{prefix:namespace}:changes`.
  * - A row that is gone (after a restart without persistence, or evicted) is
  *   absent. Versions come from the clock, so they keep growing.
  *
@@ -34,6 +35,7 @@ import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Redact from "../core/internal/Redact.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitTable from "./CircuitTable.ts"
+import * as HintMessage from "./internal/HintMessage.ts"
 
 /**
  * Options of a table in Redis. All have defaults.
@@ -94,6 +96,8 @@ export const describe = (options?: Options): ConfigJson => resolve(options)
 
 /** Rows that one script reads, and marks that one script sets. */
 const batch = 500
+/** Longest text that is read as the writer of a row, and longest key of a row, in bytes. */
+const [maxUpdatedBy, maxKey] = [4000, 4000]
 
 /**
  * Creates a table in Redis.
@@ -139,25 +143,20 @@ export const make = (options?: Options): Effect.Effect<CircuitTable.CircuitTable
           onSuccess: (version) => (version === null ? undefined : Number(version))
         }),
 
-      listen: Effect.gen(function* () {
-        // The client connects uninterruptibly, and a server that hangs lets it wait.
-        const messages = yield* Background.acquire(redis.subscribe(channel))
-        const feed = yield* Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>()
-        const hear = (heard: Redis.RedisMessage) => {
-          const row = decodeMessage(heard.message)
-          if (row._tag === "Some") Queue.offerUnsafe(feed, row.value)
-        }
-        // A subscription that failed shows as a queue that did.
-        const first = Queue.takeUnsafe(messages)
-        if (first !== undefined) hear(yield* first)
-        yield* Queue.takeAll(messages).pipe(
-          Effect.map((all) => all.forEach(hear)),
-          Effect.forever,
-          Effect.catch((error) => Queue.fail(feed, failedTo("listen")(error))),
-          Effect.forkScoped
-        )
-        return feed
-      }).pipe(Effect.catchTag("RedisError", (error) => Effect.fail(failedTo("listen")(error)))),
+      listen: (hear) =>
+        Effect.gen(function* () {
+          // The client connects uninterruptibly, and a server that hangs lets it wait.
+          const messages = yield* Background.acquire(redis.subscribe(channel))
+          const pass = ({ message }: Redis.RedisMessage) => hear(HintMessage.parse(message))
+          // A subscription that failed shows as a queue that did.
+          const first = Queue.takeUnsafe(messages)
+          if (first !== undefined) pass(yield* first)
+          return Queue.takeAll(messages).pipe(
+            Effect.map((all) => all.forEach(pass)),
+            Effect.forever,
+            Effect.mapError(failedTo("listen"))
+          )
+        }).pipe(Effect.mapError(failedTo("listen"))),
 
       sweep: (options) =>
         Effect.gen(function* () {
@@ -195,19 +194,6 @@ const toRow = ([resourceKey, version, data, updatedBy, updatedAt]: Found): Circu
   updatedAt: Number(updatedAt)
 })
 
-const decodeMessage = /* @__PURE__ */ (() =>
-  Schema.decodeUnknownOption(
-    Schema.fromJsonString(
-      Schema.Struct({
-        resourceKey: Schema.String,
-        version: Schema.Int,
-        data: Schema.String,
-        updatedBy: Schema.String,
-        updatedAt: Schema.Int
-      })
-    )
-  ))()
-
 /** Returns the error of an operation. */
 const failedTo =
   (what: string) =>
@@ -224,7 +210,7 @@ const reason = (cause: unknown): string => {
 
 // `integer` is 0 for an invalid version, so that a row that somebody spoilt can
 // be written over. `%d` and `tostring` of Lua spoil numbers of
-// this size.
+// this size. What is too long stays in Redis, also where a user may not run HSTRLEN.
 const prelude = `
 local function integer(text)
   local n = tonumber(text or nil)
@@ -235,13 +221,21 @@ local function text(n) return string.format("%.0f", n) end
 local time = redis.call("TIME")
 local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now = math.floor(micros / 1000)
+local function bounded(value, most)
+  return type(value) == "string" and #value <= most and value or ""
+end
 local function read(rows, resourceKeys)
   local found = {}
   for _, resourceKey in ipairs(resourceKeys) do
-    local row = redis.pcall("HMGET", rows .. resourceKey, "version", "data", "updatedBy", "updatedAt")
-    if row.err == nil and (row[1] or row[2]) then
-      found[#found + 1] =
-        { resourceKey, text(integer(row[1])), row[2] or "", row[3] or "", text(integer(row[4])) }
+    local key = rows .. resourceKey
+    local length = redis.pcall("HSTRLEN", key, "data")
+    local isLong = type(length) == "number" and length > ${CircuitTable.maxData}
+    local row = redis.pcall("HMGET", key, "version", "updatedBy", "updatedAt", isLong and "version" or "data")
+    if row.err == nil and (row[1] or row[4]) then
+      found[#found + 1] = {
+        resourceKey, text(integer(bounded(row[1], 100))), isLong and "" or bounded(row[4], ${CircuitTable.maxData}),
+        bounded(row[2], ${maxUpdatedBy}), text(integer(bounded(row[3], 100)))
+      }
     end
   end
   return found
@@ -271,8 +265,14 @@ const changesScript = /* @__PURE__ */ (() =>
     lua: `${prelude}
 local changed = redis.call("ZRANGEBYSCORE", KEYS[1], ARGV[1], "+inf")
 local first, rest = {}, {}
-for i, resourceKey in ipairs(changed) do
-  if i <= tonumber(ARGV[3]) then first[i] = resourceKey else rest[#rest + 1] = resourceKey end
+for _, resourceKey in ipairs(changed) do
+  if #resourceKey > ${maxKey} then
+    -- Nobody asks for it.
+  elseif #first < tonumber(ARGV[3]) then
+    first[#first + 1] = resourceKey
+  else
+    rest[#rest + 1] = resourceKey
+  end
 end
 return { text(now), read(ARGV[2], first), rest }
 `
@@ -309,7 +309,7 @@ local channel, expected, resourceKey, data, updatedBy, state, failureCount, open
 local stored = redis.pcall("HGET", KEYS[1], "version")
 local version = type(stored) == "string" and integer(stored) or 0
 if version ~= tonumber(expected) then return false end
-version = text(math.max(version + 1, micros))
+version = text(version < 9007199254740990 and math.max(version + 1, micros) or micros)
 redis.call("ZADD", KEYS[2], text(now), resourceKey)
 if state == "CLOSED" then
   redis.call("ZADD", KEYS[3], text(now), resourceKey)
@@ -320,8 +320,7 @@ redis.call("DEL", KEYS[1])
 redis.call("HSET", KEYS[1], "version", version, "data", data, "updatedBy", updatedBy, "updatedAt", text(now),
   "state", state, "failureCount", failureCount)
 if openUntil then redis.call("HSET", KEYS[1], "openUntil", openUntil) end
-redis.pcall("PUBLISH", channel, '{"resourceKey":' .. cjson.encode(resourceKey) .. ',"version":' .. version ..
-  ',"data":' .. cjson.encode(data) .. ',"updatedBy":' .. cjson.encode(updatedBy) .. ',"updatedAt":' .. text(now) .. "}")
+redis.pcall("PUBLISH", channel, '{"resourceKey":' .. cjson.encode(resourceKey) .. ',"version":' .. version .. "}")
 return version
 `
     }

@@ -26,7 +26,6 @@
  *   as it waits for an answer. The scope of the listener does.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { hasProperty } from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
@@ -38,7 +37,8 @@ import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as CircuitMigration from "./CircuitMigration.ts"
 import type { CircuitTable, Draft, Read, Row } from "./CircuitTable.ts"
-import { TableError } from "./CircuitTable.ts"
+import { maxData, TableError } from "./CircuitTable.ts"
+import * as HintMessage from "./internal/HintMessage.ts"
 import * as SqlOperation from "./internal/SqlOperation.ts"
 
 /**
@@ -144,7 +144,7 @@ export const make = (options: Options = {}): Effect.Effect<CircuitTable, never, 
             )
           )
         ),
-      listen: canListen(client) ? listen(client, channel, space, table, read) : undefined,
+      listen: canListen(client) ? listen(client, channel, space, table) : undefined,
       sweep: ({ idleMillis, limit, used }) =>
         // A row of this very millisecond could be made again with the version that it had.
         run(statements.sweep(JSON.stringify(used), Math.max(1, idleMillis), limit))
@@ -202,6 +202,13 @@ const bounded = (draft: Draft): Draft => ({
 
 /** End of the year 9999. */
 const lastMillis = 253_402_300_799_999
+/** Longest text that is read as the writer of a row, and longest key of a row, in bytes. */
+const [maxUpdatedBy, maxKey] = [4000, 4000]
+/** Versions that a number can hold. All others are spoilt: they are read as 0, and written over as 0. */
+const versions = `BETWEEN 1 AND ${Number.MAX_SAFE_INTEGER}`
+/** Returns the SQL of the version after that of `t`. The next one has to be a number too. */
+const nextVersion = (greatest: string, micros: string) =>
+  `CASE WHEN t.version < ${Number.MAX_SAFE_INTEGER - 1} THEN ${greatest}(t.version + 1, ${micros}) ELSE ${micros} END`
 
 const postgres = (
   sql: SqlClient.SqlClient,
@@ -212,17 +219,23 @@ const postgres = (
 ): Statements => {
   const table = sql(name)
   const columns = sql.literal(
-    `clock.now, t.resource_key, t.version::float8 AS version, t.data, t.updated_by,
+    `clock.now, t.resource_key, CASE WHEN t.version ${versions} THEN t.version::float8 ELSE 0 END AS version,
+    CASE WHEN octet_length(t.data) <= ${maxData} THEN t.data ELSE '' END AS data,
+    CASE WHEN octet_length(t.updated_by) <= ${maxUpdatedBy} THEN t.updated_by ELSE '' END AS updated_by,
     floor(extract(epoch FROM t.updated_at) * 1000)::float8 AS updated_at`
   )
   const now = sql.literal(`(SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now) AS clock`)
   const clock = sql.literal(`(SELECT clock_timestamp() AS now) AS clock`)
-  const micros = sql.literal(`floor(extract(epoch FROM clock.now) * 1000000)::bigint`)
+  const microseconds = `floor(extract(epoch FROM clock.now) * 1000000)::bigint`
+  const micros = sql.literal(microseconds)
+  const next = sql.literal(nextVersion("greatest", microseconds))
+  const isSpoilt = sql.literal(`t.version NOT ${versions}`)
+  const isNamed = sql.literal(`octet_length(t.resource_key) <= ${maxKey}`)
   return {
     read: (keys) => sql<Found>`SELECT ${columns} FROM ${now} LEFT JOIN ${table} AS t
       ON t.namespace = ${namespace} AND t.resource_key IN (SELECT json_array_elements_text(${keys}::json))`,
     changes: (since) => sql<Found>`SELECT ${columns} FROM ${now} LEFT JOIN ${table} AS t
-      ON t.namespace = ${namespace} ${
+      ON t.namespace = ${namespace} AND ${isNamed} ${
         since === undefined
           ? sql.literal("")
           : sql`AND t.updated_at >= to_timestamp(${Math.max(0, Math.min(lastMillis, since))}::float8 / 1000)`
@@ -235,23 +248,24 @@ const postgres = (
               data, updated_by, updated_at, used_at)
             SELECT ${namespace}, ${resourceKey}, ${micros}, ${state}, ${failureCount}::integer, ${until},
               ${data}, ${updatedBy}, clock.now, clock.now FROM ${clock}
-            ON CONFLICT (namespace, resource_key) DO NOTHING`
-          : sql`UPDATE ${table} AS t SET version = greatest(t.version + 1, ${micros}), state = ${state},
+            ON CONFLICT (namespace, resource_key) DO UPDATE SET version = excluded.version, state = excluded.state,
+              failure_count = excluded.failure_count, open_until = excluded.open_until, data = excluded.data,
+              updated_by = excluded.updated_by, updated_at = excluded.updated_at, used_at = excluded.used_at
+            WHERE ${isSpoilt}`
+          : sql`UPDATE ${table} AS t SET version = ${next}, state = ${state},
               failure_count = ${failureCount}::integer, open_until = ${until}, data = ${data},
               updated_by = ${updatedBy}, updated_at = clock.now, used_at = clock.now
             FROM ${clock} WHERE t.namespace = ${namespace} AND t.resource_key = ${resourceKey}
               AND t.version = ${expected}::bigint`
       // The message is part of the write: it is sent if that is done. PostgreSQL takes less than 8000 bytes.
       return sql<{ readonly version: number }>`WITH written AS (
-          ${written} RETURNING t.resource_key, t.version, t.data, t.updated_by, t.updated_at
+          ${written} RETURNING t.resource_key, t.version
         ), message AS (
-          SELECT version, json_build_object('space', ${space}::text, 'resourceKey', resource_key)::text AS short,
-            json_build_object('space', ${space}::text, 'resourceKey', resource_key, 'version', version, 'data', data,
-              'updatedBy', updated_by, 'updatedAt', floor(extract(epoch FROM updated_at) * 1000)::bigint)::text AS long
-          FROM written
+          SELECT version, json_build_object('space', ${space}::text, 'resourceKey', resource_key, 'version', version)::text
+            AS payload FROM written
         )
         SELECT version::float8 AS version,
-          pg_notify(${channel}, CASE WHEN octet_length(long) < 7500 THEN long ELSE short END)::text AS told
+          CASE WHEN octet_length(payload) < 8000 THEN pg_notify(${channel}, payload)::text END AS told
         FROM message`
     },
     // Rows that somebody writes at this moment are used, and are not waited for.
@@ -278,23 +292,37 @@ const postgres = (
 const sqlite = (sql: SqlClient.SqlClient, name: string, namespace: string): Statements => {
   const table = sql(name)
   // All of one statement see the same time.
-  const now = sql.literal(
-    `(CAST(strftime('%s', 'now') AS integer) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS integer))`
+  const millis = `(CAST(strftime('%s', 'now') AS integer) * 1000 + CAST(substr(strftime('%f', 'now'), 4) AS integer))`
+  const now = sql.literal(millis)
+  const next = sql.literal(nextVersion("max", `${millis} * 1000`))
+  // A column of SQLite holds a value of any type.
+  const textUpTo = (column: string, most: number) =>
+    `CASE WHEN typeof(t.${column}) = 'text' AND length(CAST(t.${column} AS blob)) <= ${most} THEN t.${column} ELSE '' END
+      AS ${column}`
+  const integer = (column: string, range: string) =>
+    `CASE WHEN typeof(t.${column}) = 'integer' AND t.${column} ${range} THEN t.${column} ELSE 0 END AS ${column}`
+  const columns = sql.literal(
+    `clock.now, t.resource_key, ${integer("version", versions)}, ${textUpTo("data", maxData)},
+    ${textUpTo("updated_by", maxUpdatedBy)}, ${integer("updated_at", `BETWEEN 0 AND ${lastMillis}`)}`
   )
-  const columns = sql.literal("clock.now, t.resource_key, t.version, t.data, t.updated_by, t.updated_at")
+  const isSpoilt = sql.literal(`(typeof(t.version) <> 'integer' OR t.version NOT ${versions})`)
+  const isNamed = sql.literal(`typeof(t.resource_key) = 'text' AND length(CAST(t.resource_key AS blob)) <= ${maxKey}`)
   return {
     read: (keys) => sql<Found>`SELECT ${columns} FROM (SELECT ${now} AS now) AS clock LEFT JOIN ${table} AS t
       ON t.namespace = ${namespace} AND t.resource_key IN (SELECT value FROM json_each(${keys}))`,
     changes: (since) => sql<Found>`SELECT ${columns} FROM (SELECT ${now} AS now) AS clock LEFT JOIN ${table} AS t
-      ON t.namespace = ${namespace} AND t.updated_at >= ${since ?? 0} ORDER BY t.resource_key`,
+      ON t.namespace = ${namespace} AND ${isNamed} AND t.updated_at >= ${since ?? 0} ORDER BY t.resource_key`,
     write: ({ data, failureCount, openUntil = null, resourceKey, state, updatedBy }, expected) =>
       expected === 0
-        ? sql<{ readonly version: number }>`INSERT INTO ${table} (namespace, resource_key, version, state,
+        ? sql<{ readonly version: number }>`INSERT INTO ${table} AS t (namespace, resource_key, version, state,
             failure_count, open_until, data, updated_by, updated_at, used_at)
           VALUES (${namespace}, ${resourceKey}, ${now} * 1000, ${state}, ${failureCount}, ${openUntil}, ${data},
             ${updatedBy}, ${now}, ${now})
-          ON CONFLICT (namespace, resource_key) DO NOTHING RETURNING version`
-        : sql<{ readonly version: number }>`UPDATE ${table} SET version = max(version + 1, ${now} * 1000),
+          ON CONFLICT (namespace, resource_key) DO UPDATE SET version = excluded.version, state = excluded.state,
+            failure_count = excluded.failure_count, open_until = excluded.open_until, data = excluded.data,
+            updated_by = excluded.updated_by, updated_at = excluded.updated_at, used_at = excluded.used_at
+          WHERE ${isSpoilt} RETURNING version`
+        : sql<{ readonly version: number }>`UPDATE ${table} AS t SET version = ${next},
             state = ${state}, failure_count = ${failureCount}, open_until = ${openUntil}, data = ${data},
             updated_by = ${updatedBy}, updated_at = ${now}, used_at = ${now}
           WHERE namespace = ${namespace} AND resource_key = ${resourceKey} AND version = ${expected} RETURNING version`,
@@ -340,20 +368,6 @@ const channelOf = (space: string): string => {
   return `effect_resilience_${hash.toString(16).padStart(16, "0")}`
 }
 
-const Message = /* @__PURE__ */ (() =>
-  Schema.fromJsonString(
-    Schema.Struct({
-      space: Schema.String,
-      resourceKey: Schema.String,
-      version: Schema.optionalKey(Schema.Int),
-      data: Schema.optionalKey(Schema.String),
-      updatedBy: Schema.optionalKey(Schema.String),
-      updatedAt: Schema.optionalKey(Schema.Int)
-    })
-  ))()
-
-const decode = /* @__PURE__ */ (() => Schema.decodeUnknownOption(Message))()
-
 /** Connections that listened, whose end the server has not confirmed, and that are waited for before there are more. */
 const maxClosing = 2
 
@@ -361,11 +375,10 @@ const listen = (
   client: Listening,
   channel: string,
   space: string,
-  table: string,
-  read: CircuitTable["read"]
+  table: string
 ): NonNullable<CircuitTable["listen"]> => {
   let closing = 0
-  return Effect.gen(function* () {
+  return Effect.fnUntraced(function* (hear) {
     // They would fill the pool, where one outage follows another.
     if (closing >= maxClosing) {
       return yield* new TableError({ message: "connections that listened earlier have not ended yet" })
@@ -384,26 +397,15 @@ const listen = (
     const messages = yield* Background.promptly(Scope.provide(client.listen(channel), inner)).pipe(
       Effect.mapError((error) => SqlOperation.tableError(error, table))
     )
-    const rows = yield* Queue.unbounded<Row, TableError>()
-    const pass = Effect.gen(function* () {
-      for (;;) {
-        const some = yield* Effect.mapError(Queue.takeAll(messages), (error) => SqlOperation.tableError(error, table))
-        for (const { payload } of some) {
-          const decoded = decode(payload)
-          // Anybody may send to a channel.
-          if (decoded._tag === "None" || decoded.value.space !== space) continue
-          const { data, resourceKey, updatedAt, updatedBy, version } = decoded.value
-          if (data === undefined || updatedAt === undefined || updatedBy === undefined || version === undefined) {
-            Queue.offerAllUnsafe(rows, (yield* read([resourceKey])).rows)
-          } else Queue.offerUnsafe(rows, { resourceKey, version, data, updatedBy, updatedAt })
+    return Queue.takeAll(messages).pipe(
+      Effect.map((all) => {
+        for (const { payload } of all) {
+          const hint = HintMessage.parseWithin(payload, space)
+          if (hint !== undefined) hear(hint)
         }
-      }
-    })
-    yield* Effect.forkIn(
-      Effect.onExit(pass, (exit) => (Exit.isFailure(exit) ? Queue.failCause(rows, exit.cause) : Effect.void)),
-      inner,
-      { startImmediately: true }
+      }),
+      Effect.forever,
+      Effect.mapError((error) => SqlOperation.tableError(error, table))
     )
-    return rows
   })
 }

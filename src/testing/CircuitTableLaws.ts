@@ -27,11 +27,26 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Rules from "../core/internal/Rules.ts"
-import type * as CircuitTable from "../store/CircuitTable.ts"
+import * as CircuitState from "../circuit/CircuitState.ts"
+import * as CircuitStoreTable from "../store/CircuitStoreTable.ts"
+import * as CircuitTable from "../store/CircuitTable.ts"
+import * as CircuitHistory from "./internal/CircuitHistory.ts"
+import * as Feed from "./internal/Feed.ts"
 import * as Law from "./Law.ts"
 
 type Table = CircuitTable.CircuitTable
 type Row = CircuitTable.Row
+
+/**
+ * Table that a law opens.
+ */
+export interface Opened extends CircuitTable.CircuitTable {
+  /**
+   * Writes the version of a row past the table, as somebody would who may do that.
+   * Absent where a version is always a number that the table wrote.
+   */
+  readonly spoil?: ((resourceKey: string, version: string) => Effect.Effect<void, CircuitTable.TableError>) | undefined
+}
 
 /**
  * Options of the laws.
@@ -42,7 +57,7 @@ export interface Options<E = never, R = never> {
    * namespace. Two clients of one namespace share its rows. It is run for each
    * law, and may return the same database each time.
    */
-  readonly open: Effect.Effect<(namespace: string) => Effect.Effect<Table, E, R | Scope.Scope>, E, R | Scope.Scope>
+  readonly open: Effect.Effect<(namespace: string) => Effect.Effect<Opened, E, R | Scope.Scope>, E, R | Scope.Scope>
   /** Lets time pass on the table's clock. Default: `Effect.sleep`. */
   readonly sleep?: ((millis: number) => Effect.Effect<void>) | undefined
 }
@@ -137,21 +152,21 @@ const atMost = (found: number, most: number) => Law.holds(found <= most, `a numb
 const above = (found: number, limit: number) => Law.holds(found > limit, `a number above ${limit}`, found)
 const below = (found: number, limit: number) => Law.holds(found < limit, `a number below ${limit}`, found)
 
-/** Takes rows from a feed until `enough`. */
-const takeUntil = (
-  feed: Queue.Dequeue<Row, CircuitTable.TableError>,
-  enough: (rows: ReadonlyArray<Row>) => boolean
-): Effect.Effect<ReadonlyArray<Row>, CircuitTable.TableError> =>
-  Effect.gen(function* () {
-    const rows: Array<Row> = []
-    while (!enough(rows)) rows.push(yield* Queue.take(feed))
-    return rows
-  })
+/** Takes as many messages from a feed. */
+const take = (
+  feed: Feed.Feed,
+  many: number
+): Effect.Effect<ReadonlyArray<CircuitTable.Hint>, CircuitTable.TableError> =>
+  Effect.forEach(Array.from({ length: many }), () => Queue.take(feed))
+
+/** Fails where a message does not name a row, or another version of it than was written. */
+const isHintOf = ({ resourceKey, version }: CircuitTable.Hint, key: string, written: number) =>
+  Law.same([resourceKey, version ?? written], [key, written], "the key and the version of a message")
 
 // What a law opens.
 interface Tables<E, R> {
   /** Opens a client in a namespace, or in one that nobody has used. */
-  readonly table: (namespace?: string) => Effect.Effect<Table, E, R | Scope.Scope>
+  readonly table: (namespace?: string) => Effect.Effect<Opened, E, R | Scope.Scope>
   /** Returns a namespace that nobody has used. */
   readonly fresh: (name?: string) => string
 }
@@ -405,9 +420,9 @@ export const laws = <E = never, R = never>(
         const version = yield* force(one, draft("a"))
         yield* same((yield* readOne(one, "a"))?.version, version)
         if (one.listen === undefined) return
-        const feed = yield* one.listen
+        const feed = yield* Feed.open(one.listen)
         const next = yield* write(one, draft("a"), version)
-        yield* same((yield* Queue.take(feed)).version, next)
+        yield* isHintOf(yield* Queue.take(feed), "a", next)
       })
     )
   }
@@ -417,15 +432,13 @@ export const laws = <E = never, R = never>(
       const space = fresh()
       const [one, two] = yield* Effect.all([table(space), table(space)])
       if (one.listen === undefined) return
-      const feed = yield* one.listen
-      const written: Array<Row> = []
+      const feed = yield* Feed.open(one.listen)
       for (const [i, client] of [one, two, one, two].entries()) {
         for (const key of ["a", "b"]) {
-          yield* force(client, draft(key, { data: String(i), updatedBy: `p${i}` }))
-          written.push(yield* there(yield* readOne(two, key)))
+          const version = yield* force(client, draft(key, { data: String(i), updatedBy: `p${i}` }))
+          yield* isHintOf(yield* Queue.take(feed), key, version)
         }
       }
-      yield* same(yield* takeUntil(feed, ({ length }) => length === written.length), written)
     })
   )
 
@@ -433,16 +446,13 @@ export const laws = <E = never, R = never>(
     Effect.gen(function* () {
       const one = yield* table()
       if (one.listen === undefined) return
-      const feed = yield* one.listen
+      const feed = yield* Feed.open(one.listen)
       const first = yield* write(one, draft("a"), 0)
       yield* absent(yield* one.write(draft("a"), 0))
       yield* absent(yield* one.write(draft("a"), first + 1))
       const second = yield* write(one, draft("a"), first)
-      const rows = yield* takeUntil(feed, ({ length }) => length === 2)
-      yield* same(
-        rows.map(({ version }) => version),
-        [first, second]
-      )
+      yield* isHintOf(yield* Queue.take(feed), "a", first)
+      yield* isHintOf(yield* Queue.take(feed), "a", second)
     })
   )
 
@@ -451,28 +461,26 @@ export const laws = <E = never, R = never>(
       const space = fresh()
       const [one, two] = yield* Effect.all([table(space), table(space)])
       if (one.listen === undefined || two.listen === undefined) return
-      const feeds = yield* Effect.all([one.listen, two.listen])
+      const feeds = yield* Effect.all([Feed.open(one.listen), Feed.open(two.listen)])
       const keys = Array.from({ length: 100 }, (_, i) => `key-${i}`)
       yield* Effect.forEach(keys, (key, i) => (i % 2 ? one : two).write(draft(key), 0), { concurrency: 10 })
       for (const feed of feeds) {
-        const rows = yield* takeUntil(feed, ({ length }) => length === keys.length)
-        yield* same(rows.map(({ resourceKey }) => resourceKey).toSorted(), keys.toSorted())
+        const hints = yield* take(feed, keys.length)
+        yield* same(hints.map(({ resourceKey }) => resourceKey).toSorted(), keys.toSorted())
       }
     })
   )
 
-  law("odd texts and data of any size are heard as they were written", ({ table }) =>
+  law("a row of odd texts and data of any size is heard of", ({ table }) =>
     Effect.gen(function* () {
       const one = yield* table()
       if (one.listen === undefined) return
-      const feed = yield* one.listen
+      const feed = yield* Feed.open(one.listen)
       const data = [...oddTexts, "x".repeat(7400), "☃".repeat(2500), "☃".repeat(100_000), '\\"\n'.repeat(2000)]
       for (const [i, text] of data.entries()) {
         const key = oddTexts[i] ?? `key-${i}`
         const version = yield* write(one, draft(key, { data: text, updatedBy: key }), 0)
-        const row = yield* Queue.take(feed)
-        yield* same([row.resourceKey, row.data, row.updatedBy, row.version], [key, text, key, version])
-        yield* same(row, yield* readOne(one, key))
+        yield* isHintOf(yield* Queue.take(feed), key, version)
       }
     })
   )
@@ -481,10 +489,10 @@ export const laws = <E = never, R = never>(
     Effect.gen(function* () {
       const [one, two] = yield* Effect.all([table(), table()])
       if (one.listen === undefined) return
-      const feed = yield* one.listen
-      yield* two.write(draft("a", { data: "two" }), 0)
-      yield* one.write(draft("b", { data: "one" }), 0)
-      yield* same((yield* Queue.take(feed)).data, "one")
+      const feed = yield* Feed.open(one.listen)
+      yield* two.write(draft("a"), 0)
+      const version = yield* write(one, draft("b"), 0)
+      yield* isHintOf(yield* Queue.take(feed), "b", version)
     })
   )
 
@@ -493,11 +501,184 @@ export const laws = <E = never, R = never>(
       const one = yield* table()
       if (one.listen === undefined) return
       const listen = one.listen
-      const feed = yield* listen
+      const feed = yield* Feed.open(listen)
       for (let i = 0; i < 5; i++) {
-        yield* Effect.scoped(listen)
+        yield* Effect.scoped(Feed.open(listen))
         const version = yield* force(one, draft("a"))
-        yield* same((yield* Queue.take(feed)).version, version)
+        yield* isHintOf(yield* Queue.take(feed), "a", version)
+      }
+    })
+  )
+
+  law(
+    "a message that no write sent changes no view and no row, costs few reads, and hides no change for long",
+    (tables) =>
+      Effect.gen(function* () {
+        const one = yield* tables.table()
+        const ears: Array<(hint: CircuitTable.Hint) => void> = []
+        let reads = 0
+        const { listen } = one
+        const store = yield* CircuitStoreTable.make(
+          {
+            ...one,
+            read: (keys) =>
+              Effect.suspend(() => {
+                reads++
+                return one.read(keys)
+              }),
+            listen: (hear) =>
+              Effect.suspend(() => {
+                ears.push(hear)
+                return listen === undefined ? Effect.succeed(Effect.never) : listen(hear)
+              })
+          },
+          { timeout: "10 seconds", pollEvery: "1 second", spread: 0, log: false }
+        )
+        const cell = new CircuitHistory.Cell("payments")
+        store.attach(cell)
+        yield* sleep(500)
+        yield* store.update(cell, 0, (state, now) => [CircuitState.reset(state, now), undefined])
+        yield* sleep(500)
+        const row = yield* there(yield* readOne(one, "payments"))
+        const view = cell.current
+        for (const resourceKey of ["payments", "unknown", undefined]) {
+          for (const version of [row.version - 1, row.version + 1, Number.MAX_SAFE_INTEGER, Number.NaN, undefined]) {
+            for (const hear of ears) hear({ resourceKey, version })
+            yield* sleep(50)
+            yield* Law.same(cell.current, view, "the view")
+            yield* same(yield* readOne(one, "payments"), row)
+          }
+        }
+        reads = 0
+        for (let i = 0; i < 200; i++) {
+          for (let j = 0; j < 50; j++)
+            for (const hear of ears) hear({ resourceKey: "payments", version: row.version + i })
+          yield* sleep(10)
+        }
+        yield* atMost(reads, 20)
+        yield* Law.same(cell.told, [], "what the cell was told")
+        yield* same(yield* readOne(one, "payments"), row)
+
+        const { after } = yield* CircuitTable.update(one, "payments", "ops", (state, now) => [
+          CircuitState.hold(state, { as: "HeldOpen", by: "ops" }, now),
+          undefined
+        ])
+        yield* sleep(2500)
+        yield* Law.same(
+          [cell.current._tag, cell.current.generation],
+          [after._tag, after.generation],
+          "the view of a hold"
+        )
+      })
+  )
+
+  law("data that is too long is read as empty, is written over, and leaves other rows readable", ({ table }) =>
+    Effect.gen(function* () {
+      const one = yield* table()
+      const most = "x".repeat(CircuitTable.maxData)
+      yield* write(one, draft("most", { data: most }), 0)
+      yield* isTrue((yield* readOne(one, "most"))?.data === most)
+      const other = yield* write(one, draft("other"), 0)
+      for (const data of [`${most}x`, `${most.slice(2)}☃`]) {
+        const version = yield* force(one, draft("a", { data }))
+        for (const { rows } of [yield* one.read(["a", "other"]), yield* one.changes(undefined)]) {
+          const found = rows.flatMap((row) =>
+            row.resourceKey === "most" ? [] : [[row.resourceKey, row.version, row.data]]
+          )
+          yield* same(found.toSorted(), [
+            ["a", version, ""],
+            ["other", other, "{}"]
+          ])
+        }
+        yield* write(one, draft("a", { data: "healed" }), version)
+        yield* same((yield* readOne(one, "a"))?.data, "healed")
+      }
+    })
+  )
+
+  law("a version that no number holds is read as 0, is written over, and leaves other rows readable", ({ table }) =>
+    Effect.gen(function* () {
+      const one = yield* table()
+      if (one.spoil === undefined) return
+      const other = yield* write(one, draft("other"), 0)
+      const last = yield* write(one, draft("a", { data: "mine" }), 0)
+      for (const version of ["0", "-1", "9007199254740992", "9007199254740993", "9223372036854775807"]) {
+        yield* one.spoil("a", version)
+        for (const { rows } of [yield* one.read(["a", "other"]), yield* one.changes(undefined)]) {
+          const found = rows.map((row) => [row.resourceKey, row.version])
+          yield* same(found.toSorted(), [
+            ["a", 0],
+            ["other", other]
+          ])
+        }
+        yield* absent(yield* one.write(draft("a", { data: "no" }), last))
+        const healed = yield* write(one, draft("a", { data: "healed" }), 0)
+        yield* isTrue(Number.isSafeInteger(healed) && healed > 0)
+        const row = yield* readOne(one, "a")
+        yield* same([row?.data, row?.version], ["healed", healed])
+        yield* absent(yield* one.write(draft("a", { data: "no" }), 0))
+        yield* write(one, draft("a", { data: "mine" }), healed)
+      }
+    })
+  )
+
+  law("a row with the last version that there is can be written over", ({ table }) =>
+    Effect.gen(function* () {
+      const one = yield* table()
+      if (one.spoil === undefined) return
+      yield* write(one, draft("a"), 0)
+      yield* one.spoil("a", String(Number.MAX_SAFE_INTEGER))
+      yield* same((yield* readOne(one, "a"))?.version, Number.MAX_SAFE_INTEGER)
+      const version = yield* write(one, draft("a"), Number.MAX_SAFE_INTEGER)
+      yield* isTrue(Number.isSafeInteger(version))
+      yield* write(one, draft("a", { data: "again" }), version)
+      yield* same((yield* readOne(one, "a"))?.data, "again")
+    })
+  )
+
+  law("a circuit whose row somebody spoilt is followed, and its next change is written over it", ({ table }) =>
+    Effect.gen(function* () {
+      const one = yield* table()
+      const open = () =>
+        CircuitStoreTable.make(one, { timeout: "10 seconds", pollEvery: "1 second", spread: 0, log: false })
+      const [mine, theirs] = [yield* open(), yield* open()]
+      const cells = [
+        new CircuitHistory.Cell("a"),
+        new CircuitHistory.Cell("a"),
+        new CircuitHistory.Cell("other")
+      ] as const
+      mine.attach(cells[0])
+      theirs.attach(cells[1])
+      theirs.attach(cells[2])
+      yield* sleep(500)
+      const spoilt = [
+        Effect.asVoid(force(one, draft("a", { data: "x".repeat(CircuitTable.maxData + 1) }))),
+        ...["9007199254740993", String(Number.MAX_SAFE_INTEGER)].map(
+          (version) => one.spoil?.("a", version) ?? Effect.void
+        )
+      ]
+      for (const spoil of spoilt) {
+        yield* spoil
+        yield* sleep(1500)
+        yield* mine.update(cells[0], 0, (state, now) => [
+          CircuitState.hold(state, { as: "HeldOpen", by: "ops" }, now),
+          undefined
+        ])
+        yield* sleep(2500)
+        const row = yield* there(yield* readOne(one, "a"))
+        yield* Law.same(CircuitTable.decode(row.data)?.state._tag, "HeldOpen", "the row")
+        yield* isTrue(Number.isSafeInteger(row.version) && row.version > 0)
+        for (const cell of [cells[0], cells[1]]) yield* Law.same(cell.current._tag, "HeldOpen", "the view")
+        const { after } = yield* CircuitTable.update(one, "a", "ops", (state, now) => [
+          CircuitState.reset(state, now),
+          undefined
+        ])
+        yield* Law.same(after._tag, "Closed", "the state after a reset")
+        yield* sleep(1500)
+      }
+      yield* Law.same(cells[2].current._tag, "Closed", "the view of another circuit")
+      for (const store of [mine, theirs]) {
+        yield* Law.same((yield* store.status).reachable, true, "whether the table answers")
       }
     })
   )

@@ -33,7 +33,7 @@ describe("a clock that is set back where there is a quorum", () => {
         for (const event of all) {
           for (const { apply } of event._tag === "Trip" ? processes : processes.slice(0, 1)) {
             yield* apply(event)
-            yield* TestClock.adjust(1)
+            yield* TestClock.adjust(10)
           }
         }
         const refuses = Effect.clockWith((clock) =>

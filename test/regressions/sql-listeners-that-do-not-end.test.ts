@@ -16,7 +16,8 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: 60_000 })("listeners
         const client = yield* server.client(yield* server.database)
         const withClient = Effect.provideService(SqlClient.SqlClient, client)
         yield* withClient(CircuitMigration.apply())
-        const { listen = Effect.die("no feed") } = yield* withClient(CircuitTableSql.make())
+        const { listen: begin = () => Effect.die("no feed") } = yield* withClient(CircuitTableSql.make())
+        const listen = begin(() => {})
         const scopes = yield* Effect.forEach([1, 2], () => Scope.make())
         for (const scope of scopes) yield* Scope.provide(listen, scope)
 

@@ -27,7 +27,7 @@ class Process extends Cells.Cell {
 
   apply(event: CircuitState.Event) {
     const eager = event._tag === "Trip"
-    return Effect.tap(Cells.apply(this.store, this, event, config, { eager }), () => TestClock.adjust(1))
+    return Effect.tap(Cells.apply(this.store, this, event, config, { eager }), () => TestClock.adjust(5))
   }
 
   get trip() {
@@ -57,7 +57,7 @@ const fleet = (votes: number, size: number) =>
         )
       )
     )
-    yield* TestClock.adjust(1)
+    yield* TestClock.adjust(5)
     return { memory, processes: processes as unknown as readonly [Process, Process, Process] }
   })
 
@@ -326,7 +326,7 @@ describe("CircuitQuorum", () => {
     Effect.gen(function* () {
       const { processes } = yield* fleet(2, 2)
       const [eu, us] = [new Process(processes[0].store, "eu"), new Process(processes[1].store, "us")]
-      yield* TestClock.adjust(1)
+      yield* TestClock.adjust(5)
       yield* eu.trip
       yield* us.trip
       yield* processes[0].trip
@@ -471,7 +471,7 @@ describe("a store with a quorum", () => {
       yield* process.settle(yield* process.admit, "Success")
       assert.strictEqual(process.current._tag, "Closed")
       others.answers.openUnsafe()
-      yield* TestClock.adjust(1)
+      yield* TestClock.adjust(5)
       assert.strictEqual(others.state._tag, "Open")
       assert.strictEqual(process.current._tag, "Open")
       assert.deepStrictEqual(process.told, ["Closed > Open"])

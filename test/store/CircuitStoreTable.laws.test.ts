@@ -15,7 +15,7 @@ const openFleet = (clients: number, faults: Partial<MemoryTable.Faults>) =>
       )
     )
     yield* TestClock.adjust(10 * takes)
-    return CircuitStoreLaws.testFleet(stores, { settle: takes * 100 + 1 })
+    return CircuitStoreLaws.testFleet(stores, { settle: takes * 100 + 10 })
   })
 
 suite("one client of a shared store", openFleet(1, {}), { runs: 200 })

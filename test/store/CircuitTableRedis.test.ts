@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import type * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as CircuitTableRedis from "../../src/store/CircuitTableRedis.ts"
 import * as RedisServer from "../support/redis.ts"
-import { draft, force, fresh, readOne, suite } from "../suites/CircuitTableSuite.ts"
+import { draft, force, fresh, listen, readOne, suite } from "../suites/CircuitTableSuite.ts"
 
 const prefix = `test-${randomUUID()}`
 type Client = Redis.Redis | NodeRedis.NodeRedis
@@ -21,7 +21,20 @@ RedisServer.describeRedis("a table in Redis", () => {
   suite(
     "Redis",
     Effect.map(runtime.contextEffect, (context) => ({
-      table: (namespace) => Effect.provide(table(namespace), context)
+      table: (namespace = fresh()) =>
+        Effect.provide(
+          Effect.gen(function* () {
+            const redis = yield* Redis.Redis
+            return {
+              ...(yield* table(namespace)),
+              spoil: (key: string, version: string) =>
+                Effect.orDie(
+                  Effect.asVoid(redis.send("HSET", `{${prefix}:${namespace}}:circuit:${key}`, "version", version))
+                )
+            }
+          }),
+          context
+        )
     })),
     { live: true }
   )
@@ -102,7 +115,7 @@ RedisServer.describeRedis("a table in Redis", () => {
       assert.strictEqual((yield* readOne(one, "a"))?.version, ahead)
       assert.isUndefined(yield* one.write(draft("a"), ahead - 1))
       assert.isUndefined(yield* one.write(draft("a"), ahead + 1))
-      const feed = yield* one.listen!
+      const feed = yield* listen(one.listen!)
       assert.strictEqual(yield* one.write(draft("a"), ahead), ahead + 1)
       assert.strictEqual((yield* Queue.take(feed)).version, ahead + 1)
       assert.strictEqual((yield* readOne(one, "a"))?.version, ahead + 1)
@@ -241,17 +254,29 @@ RedisServer.describeRedis("a table in Redis", () => {
   )
 
   test(
-    "messages that are no rows are skipped",
+    "messages of anybody are hints, at most",
     Effect.gen(function* () {
       const space = fresh()
       const one = yield* table(space)
-      const feed = yield* one.listen!
+      const feed = yield* listen(one.listen!)
       const good = { resourceKey: "a", version: 1, data: "{}", updatedBy: "me", updatedAt: 1 }
-      for (const text of ["", "{", "null", "[]", JSON.stringify({ ...good, version: "1" }), "{}"]) {
-        yield* send("PUBLISH", `{${prefix}:${space}}:changes`, text)
-      }
+      const senseless = { resourceKey: undefined, version: undefined }
+      const said = (version: unknown) => JSON.stringify({ ...good, version })
+      const messages: ReadonlyArray<readonly [text: string, hint: CircuitTable.Hint]> = [
+        ...["", "{", "null", "[]", "{}", `{"resourceKey":1}`, said(1).padEnd(8001)].map(
+          (text) => [text, senseless] as const
+        ),
+        [said(7), { resourceKey: "a", version: 7 }],
+        ...["1", 0, -1, 1.5, 2 ** 53, null].map(
+          (version) => [said(version), { resourceKey: "a", version: undefined }] as const
+        )
+      ]
+      for (const [text] of messages) yield* send("PUBLISH", `{${prefix}:${space}}:changes`, text)
       const version = yield* one.write(draft("b"), 0)
-      assert.strictEqual((yield* Queue.take(feed)).version, version)
+      assert.deepStrictEqual(yield* Queue.takeN(feed, messages.length + 1), [
+        ...messages.map(([, hint]) => hint),
+        { resourceKey: "b", version }
+      ])
     })
   )
 
@@ -334,7 +359,7 @@ describe("a feed of a table in Redis", () => {
       const subscribe = () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => (ended = true)))
       const redis = Layer.mock(Redis.Redis, { subscribe, eval: () => () => Effect.never })
       const table = yield* Effect.provide(CircuitTableRedis.make(), redis)
-      const fiber = yield* Effect.forkChild(Effect.scoped(table.listen!), { startImmediately: true })
+      const fiber = yield* Effect.forkChild(Effect.scoped(listen(table.listen!)), { startImmediately: true })
       assert.isFalse(ended)
       yield* Fiber.interrupt(fiber)
       assert.isTrue(ended)
@@ -369,7 +394,7 @@ RedisServer.describeServer("a table in a Redis that goes away", () => {
 
   test("comes back empty after a restart, with higher versions, and is heard again", {}, (server, table) =>
     Effect.gen(function* () {
-      const feed = yield* table.listen!
+      const feed = yield* listen(table.listen!)
       const before = yield* table.write(draft("a"), 0)
       assert.strictEqual((yield* Queue.take(feed)).version, before)
       yield* server.stop
@@ -384,7 +409,7 @@ RedisServer.describeServer("a table in a Redis that goes away", () => {
       const heard = yield* eventually(
         Effect.flatMap(force(table, draft("a")), () => Effect.timeout(Queue.take(feed), 10))
       )
-      assert.isAtLeast(heard.version, after!)
+      assert.isAtLeast(heard.version!, after!)
     })
   )
 
@@ -392,7 +417,7 @@ RedisServer.describeServer("a table in a Redis that goes away", () => {
 
   test("fails its operations and its feeds where the client does not come back", once, (server, table) =>
     Effect.gen(function* () {
-      const feed = yield* table.listen!
+      const feed = yield* listen(table.listen!)
       yield* server.stop
       const error = yield* Effect.flip(Queue.take(feed))
       assert.match(error.message, /^Redis could not listen: \S.*$/)
@@ -401,7 +426,7 @@ RedisServer.describeServer("a table in a Redis that goes away", () => {
         [table.changes(undefined), "read changes"],
         [table.write(draft("a"), 0), "write"],
         [table.sweep({ used: [], idleMillis: 1, limit: 1 }), "sweep"],
-        [Effect.scoped(table.listen!), "listen"]
+        [Effect.scoped(listen(table.listen!)), "listen"]
       ] as const) {
         const error = yield* Effect.flip<unknown, CircuitTable.TableError, never>(operation)
         assert.strictEqual(error._tag, "TableError")
@@ -419,7 +444,7 @@ RedisServer.describeServer("a table in a Redis that goes away", () => {
         table.changes(undefined),
         table.write(draft("a"), 0),
         table.sweep({ used: [], idleMillis: 1, limit: 1 }),
-        Effect.scoped(table.listen!)
+        Effect.scoped(listen(table.listen!))
       ]) {
         const fiber = yield* Effect.forkChild(Effect.exit<unknown, unknown, never>(operation), {
           startImmediately: true
@@ -435,7 +460,7 @@ RedisServer.describeServer("a table in a Redis that goes away", () => {
     Effect.gen(function* () {
       const { client } = yield* NodeRedis.NodeRedis
       yield* server.freeze
-      yield* Effect.timeoutOption(Effect.scoped(table.listen!), 50)
+      yield* Effect.timeoutOption(Effect.scoped(listen(table.listen!)), 50)
       yield* server.thaw
       yield* eventually(
         Effect.map(

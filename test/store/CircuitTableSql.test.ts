@@ -6,7 +6,7 @@ import * as CircuitMigration from "../../src/store/CircuitMigration.ts"
 import type * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as CircuitTableSql from "../../src/store/CircuitTableSql.ts"
 import { InvalidOptionError } from "../../src/core/Options.ts"
-import { draft, force, fresh, readOne, suite } from "../suites/CircuitTableSuite.ts"
+import { draft, force, fresh, listen, readOne, suite } from "../suites/CircuitTableSuite.ts"
 import * as Postgres from "../support/postgres.ts"
 import * as Sqlite from "../support/sqlite.ts"
 
@@ -49,7 +49,16 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
       const { server, url } = shared!
       return {
         table: (namespace = fresh()) =>
-          Effect.flatMap(server.client(url), (sql) => withClient(sql)(CircuitTableSql.make({ namespace })))
+          Effect.gen(function* () {
+            const sql = yield* server.client(url)
+            const table = yield* withClient(sql)(CircuitTableSql.make({ namespace }))
+            return {
+              ...table,
+              spoil: (key, version) =>
+                Effect.orDie(sql`UPDATE resilience_circuits SET version = ${version}::bigint
+                  WHERE namespace = ${namespace} AND resource_key = ${key}`)
+            }
+          })
       }
     }),
     { live: true }
@@ -302,7 +311,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
         yield* sql`CREATE SCHEMA ops`
         assert.strictEqual(yield* within(CircuitMigration.apply(options)), "created")
         const table = yield* within(CircuitTableSql.make(options))
-        const feed = yield* table.listen!
+        const feed = yield* listen(table.listen!)
         const version = yield* table.write(draft("a"), 0)
         assert.strictEqual((yield* Queue.take(feed)).version, version)
       })
@@ -310,27 +319,32 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
   })
 
   describe("a listener", () => {
-    it.effect("skips what others send to its channel", () =>
+    it.effect("takes what others send to its channel for hints, and skips those of another space", () =>
       Effect.gen(function* () {
         const { sql, table } = yield* open
-        const feed = yield* table.listen!
+        const space = "resilience_circuits:default"
+        const feed = yield* listen(table.listen!)
         const [{ channel } = { channel: "" }] = yield* sql<{
           channel: string
         }>`SELECT regexp_replace(query, '.*"(.*)"', '\\1')
           AS channel FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`
         assert.match(channel, /^effect_resilience_[0-9a-f]{16}$/)
         for (const payload of [
-          "",
-          "nonsense",
-          "{}",
           `{"space":"x","resourceKey":"a","version":1,"data":"","updatedBy":"","updatedAt":1}`,
-          `{"space":1}`,
-          "[]"
+          ...["", "nonsense", "{}", `{"space":1}`, "[]", `{"space":"${space}"}`, "null"],
+          JSON.stringify({ space, resourceKey: "old", version: 3, data: "{}", updatedBy: "me", updatedAt: 1 }),
+          JSON.stringify({ space, resourceKey: "long" })
         ]) {
           yield* sql.notify(channel, payload)
         }
         const version = yield* table.write(draft("a"), 0)
-        assert.strictEqual((yield* Queue.take(feed)).version, version)
+        const senseless = { resourceKey: undefined, version: undefined }
+        assert.deepStrictEqual(yield* Queue.takeN(feed, 10), [
+          ...Array.from({ length: 7 }, () => senseless),
+          { resourceKey: "old", version: 3 },
+          { resourceKey: "long", version: undefined },
+          { resourceKey: "a", version }
+        ])
         assert.strictEqual(yield* Queue.size(feed), 0)
       })
     )
@@ -338,13 +352,13 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
     it.effect("fails when its connection is lost, and can begin again", () =>
       Effect.gen(function* () {
         const { sql, table } = yield* open
-        const feed = yield* table.listen!
+        const feed = yield* listen(table.listen!)
         yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
           WHERE query LIKE 'LISTEN%' AND datname = current_database()`
         const error = yield* Effect.flip(Queue.take(feed))
         assert.strictEqual(error._tag, "TableError")
         assert.include(error.message, "terminating connection due to administrator command")
-        const again = yield* table.listen!
+        const again = yield* listen(table.listen!)
         const version = yield* table.write(draft("a"), 0)
         assert.strictEqual((yield* Queue.take(again)).version, version)
       })
@@ -413,7 +427,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
           Effect.flip(table.changes(undefined)),
           Effect.flip(table.write(draft("a"), 0)),
           Effect.flip(table.sweep({ used: [], idleMillis: 1, limit: 1 })),
-          Effect.flip(table.listen!)
+          Effect.flip(Effect.scoped(listen(table.listen!)))
         ])
         assert.deepStrictEqual(
           errors.map(({ _tag }) => _tag),
@@ -473,18 +487,21 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
       Effect.gen(function* () {
         const { server, table } = yield* open
         const version = yield* table.write(draft("a"), 0)
-        const feed = yield* table.listen!
+        const feed = yield* listen(table.listen!)
         yield* Effect.ensuring(
           Effect.gen(function* () {
             yield* server.stop
             assert.strictEqual((yield* Effect.flip(Queue.take(feed)))._tag, "TableError")
             assert.match((yield* Effect.flip(table.read(["a"]))).message, /^database cannot be reached/)
-            assert.match((yield* Effect.flip(table.listen!)).message, /^database cannot be reached/)
+            assert.match(
+              (yield* Effect.flip(Effect.scoped(listen(table.listen!)))).message,
+              /^database cannot be reached/
+            )
           }),
           server.start
         )
         assert.strictEqual((yield* readOne(table, "a"))?.version, version)
-        const again = yield* table.listen!
+        const again = yield* listen(table.listen!)
         const next = yield* table.write(draft("a"), version!)
         assert.strictEqual((yield* Queue.take(again)).version, next)
       })
@@ -499,11 +516,11 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
           { concurrency: 6 }
         )
         const scope = yield* Scope.make()
-        yield* Scope.provide(table.listen!, scope)
+        yield* Scope.provide(listen(table.listen!), scope)
         const operations: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
           table.read(["a"]),
           table.write(draft("a"), 0),
-          Effect.scoped(table.listen!)
+          Effect.scoped(listen(table.listen!))
         ]
         yield* Effect.ensuring(
           Effect.gen(function* () {

@@ -14,9 +14,18 @@ const withClient =
 suite(
   "SQLite",
   Effect.gen(function* () {
-    const within = withClient(yield* Sqlite.make())
+    const sql = yield* Sqlite.make()
+    const within = withClient(sql)
     yield* Effect.orDie(within(CircuitMigration.apply()))
-    return { table: (namespace = fresh()) => within(CircuitTableSql.make({ namespace })) }
+    return {
+      table: (namespace = fresh()) =>
+        Effect.map(within(CircuitTableSql.make({ namespace })), (table) => ({
+          ...table,
+          spoil: (key, version) =>
+            Effect.orDie(sql`UPDATE resilience_circuits SET version = ${BigInt(version)}
+              WHERE namespace = ${namespace} AND resource_key = ${key}`)
+        }))
+    }
   }),
   { live: true }
 )

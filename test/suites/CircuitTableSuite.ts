@@ -9,9 +9,9 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { TestClock } from "effect/testing"
-import type * as CircuitTable from "../../src/store/CircuitTable.ts"
 import * as CircuitTableLaws from "../../src/testing/CircuitTableLaws.ts"
 
+export { open as listen } from "../../src/testing/internal/Feed.ts"
 export { draft, force, oddTexts, readOne } from "../../src/testing/CircuitTableLaws.ts"
 
 /** The tables of one database. */
@@ -20,7 +20,7 @@ export interface Tables {
    * Opens a client of the table in a namespace. Without one, in a namespace that
    * nobody has used, another each time. Two clients of one namespace share its rows.
    */
-  readonly table: (namespace?: string) => Effect.Effect<CircuitTable.CircuitTable, unknown, Scope.Scope>
+  readonly table: (namespace?: string) => Effect.Effect<CircuitTableLaws.Opened, unknown, Scope.Scope>
 }
 
 export interface SuiteOptions {

@@ -44,6 +44,8 @@ export interface MemoryTable {
   readonly running: () => number
   /** Clients that listen. */
   readonly listeners: () => number
+  /** Tells all who listen, as somebody who may not write. */
+  readonly tell: (hint: CircuitTable.Hint) => void
   /** Ends the feeds of all clients. */
   readonly cutFeeds: Effect.Effect<void>
   /** Does what a restart from a backup does: the rows are these, and nobody listens. */
@@ -66,11 +68,18 @@ const none: Faults = {
   deaf: false
 }
 
+// What somebody spoilt is not seen.
+const seen = (row: CircuitTable.Row): CircuitTable.Row => ({
+  ...row,
+  version: Number.isSafeInteger(row.version) && row.version > 0 ? row.version : 0,
+  data: Buffer.byteLength(row.data) <= CircuitTable.maxData ? row.data : ""
+})
+
 export const make = (faults: Partial<Faults> = {}): MemoryTable => {
   const state: Faults = { ...none, ...faults }
   const rows = new Map<string, CircuitTable.Row>()
   const used = new Map<string, number>()
-  const feeds = new Map<Queue.Queue<CircuitTable.Row, CircuitTable.TableError>, Faults>()
+  const feeds = new Map<Queue.Queue<CircuitTable.Hint, CircuitTable.TableError>, Faults>()
   const writes: MemoryTable["writes"] = []
   let running = 0
   const operations: MemoryTable["operations"] = []
@@ -107,35 +116,41 @@ export const make = (faults: Partial<Faults> = {}): MemoryTable => {
 
     return {
       read: (keys) =>
-        operation("read", (at) => Effect.sync(() => ({ now: at, rows: keys.flatMap((key) => rows.get(key) ?? []) }))),
+        operation("read", (at) =>
+          Effect.sync(() => ({ now: at, rows: keys.flatMap((key) => rows.get(key) ?? []).map(seen) }))
+        ),
       changes: (since = Number.NEGATIVE_INFINITY) =>
         operation("changes", (at) =>
-          Effect.sync(() => ({ now: at, rows: [...rows.values()].filter((row) => row.updatedAt >= since) }))
+          Effect.sync(() => ({ now: at, rows: [...rows.values()].filter((row) => row.updatedAt >= since).map(seen) }))
         ),
       write: (draft, expected) =>
         operation("write", (at) =>
           Effect.sync(() => {
             const before = rows.get(draft.resourceKey)
-            if ((before?.version ?? 0) !== expected) return undefined
-            const version = Math.max((before?.version ?? 0) + 1, at * 1000)
+            const micros = Math.floor(at * 1000)
+            const last = before === undefined ? 0 : seen(before).version
+            if (last !== expected) return undefined
+            const version = last < Number.MAX_SAFE_INTEGER - 1 ? Math.max(last + 1, micros) : micros
             const { data, resourceKey, updatedBy } = draft
             const row = { resourceKey, data, updatedBy, version, updatedAt: at }
             rows.set(resourceKey, row)
             used.set(resourceKey, at)
             writes.push({ at, ahead: state.ahead, before, after: row })
-            for (const [feed, { deaf }] of feeds) if (!state.deaf && !deaf) Queue.offerUnsafe(feed, row)
+            for (const [feed, { deaf }] of feeds)
+              if (!state.deaf && !deaf) Queue.offerUnsafe(feed, { resourceKey, version })
             return version
           })
         ),
-      listen: Effect.andThen(
-        operation("listen", () => Effect.void),
-        Effect.acquireRelease(
-          Effect.tap(Queue.unbounded<CircuitTable.Row, CircuitTable.TableError>(), (feed) =>
-            Effect.sync(() => feeds.set(feed, own))
-          ),
-          (feed) => Effect.sync(() => feeds.delete(feed))
-        )
-      ),
+      listen: (hear) =>
+        Effect.andThen(
+          operation("listen", () => Effect.void),
+          Effect.acquireRelease(
+            Effect.tap(Queue.unbounded<CircuitTable.Hint, CircuitTable.TableError>(), (feed) =>
+              Effect.sync(() => feeds.set(feed, own))
+            ),
+            (feed) => Effect.sync(() => feeds.delete(feed))
+          )
+        ).pipe(Effect.map((feed) => Effect.forever(Effect.map(Queue.takeAll(feed), (hints) => hints.forEach(hear))))),
       sweep: ({ idleMillis, limit, used: keys }) =>
         operation("sweep", (at) =>
           Effect.sync(() => {
@@ -164,6 +179,9 @@ export const make = (faults: Partial<Faults> = {}): MemoryTable => {
     writes,
     running: () => running,
     listeners: () => feeds.size,
+    tell: (hint) => {
+      for (const feed of feeds.keys()) Queue.offerUnsafe(feed, hint)
+    },
     cutFeeds,
     restart: (from) =>
       Effect.suspend(() => {

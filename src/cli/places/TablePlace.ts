@@ -3,6 +3,7 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Operation from "../../circuit/internal/Operation.ts"
 import * as CircuitTable from "../../store/CircuitTable.ts"
@@ -13,7 +14,7 @@ import type * as Stores from "./Stores.ts"
 
 /** How often the table is read if it reports no change. */
 const every = 1000
-/** How long to gather reported changes. */
+/** How long to gather reported changes at least. Anybody may report one, so what is not true is gathered longer. */
 const pause = 100
 
 export const make = ({ explain, table }: Stores.Opened, namespace: string): Place.Place => {
@@ -29,15 +30,28 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
     fields: { namespace, controlPlane: null },
     list: () => read,
     watch: Effect.fnUntraced(function* (viewer) {
-      yield* Effect.flatMap(read, viewer.seen)
+      const first = yield* read
+      yield* viewer.seen(first)
       const heard = yield* Queue.sliding<void>(1)
       yield* Effect.forkScoped(hear(table, heard))
+      let gather = pause
+      let last = versions(first)
+      const seen = (listing: Place.Listing) => {
+        const now = versions(listing)
+        gather = now === last ? Math.min(every, gather * 2) : pause
+        last = now
+        return viewer.seen(listing)
+      }
       return yield* Effect.forever(
         Queue.take(heard).pipe(
-          Effect.andThen(Effect.sleep(pause)),
+          Effect.andThen(Effect.suspend(() => Effect.sleep(gather))),
           Effect.timeoutOption(every),
+          Effect.tap((told) => {
+            if (Option.isNone(told)) gather = pause
+            return Effect.void
+          }),
           Effect.andThen(read),
-          Effect.flatMap(viewer.seen),
+          Effect.flatMap(seen),
           Effect.catch(({ message }) => viewer.away(`${message}; trying again every second`))
         )
       )
@@ -69,18 +83,18 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
   }
 }
 
+const versions = ({ circuits }: Place.Listing): string =>
+  JSON.stringify(circuits.map(({ circuit, version }) => [circuit.circuit, version]))
+
 /** Offers to `heard` whenever the table reports a change. */
 const hear = (table: CircuitTable.CircuitTable, heard: Queue.Queue<void>): Effect.Effect<never> =>
   (table.listen === undefined
     ? Effect.never
     : Effect.scoped(
-        Effect.flatMap(table.listen, (feed) =>
-          Effect.forever(
-            Effect.andThen(
-              Queue.take(feed),
-              Effect.sync(() => Queue.offerUnsafe(heard, undefined))
-            )
-          )
+        Effect.flatten(
+          table.listen(({ resourceKey }) => {
+            if (resourceKey !== undefined) Queue.offerUnsafe(heard, undefined)
+          })
         )
       )
   ).pipe(

@@ -15,14 +15,19 @@ import type * as CircuitStore from "../CircuitStore.ts"
 import * as CircuitTable from "../CircuitTable.ts"
 import * as CircuitView from "./CircuitView.ts"
 
+/** Version of a row that nobody has read. A row whose version is spoilt has 0. */
+const unread = -1
+
 /** Longest resource key that is shared. */
 const maxResourceKey = 750
 
 export interface Replica {
   readonly cell: CircuitStore.Cell
   readonly resourceKey: string
-  /** Version of the row that the view was last in step with, 0 where there was none. */
+  /** Version of the row that the view was last in step with, -1 where there was none. */
   version: number
+  /** Version of the row that was last read, -1 where none was. */
+  read: number
   /** Added to a generation of the row to get one of the view. */
   generations: number
   /** Whether the view was changed locally. */
@@ -43,7 +48,8 @@ export interface Replica {
 export const make = (cell: CircuitStore.Cell): Replica => ({
   cell,
   resourceKey: CircuitTable.resourceKey(cell.name, cell.key),
-  version: 0,
+  version: unread,
+  read: unread,
   generations: 0,
   dirty: false,
   busy: false,
@@ -76,6 +82,17 @@ export const step = <A>(replica: Replica, now: number, step: CircuitStore.Step<A
  */
 export const shift = ({ cell }: Replica, millis: number): void => {
   cell.current = CircuitView.shift(cell.current, millis, 0)
+}
+
+/**
+ * Returns whether this process does not know a version of the row yet, as far as
+ * a message can say that.
+ */
+export const lacks = ({ read, version }: Replica, said: number): boolean => said > Math.max(read, version)
+
+/** Notes that there is no row. */
+export const hasNoRow = (replica: Replica): void => {
+  replica.version = unread
 }
 
 /** Effect of a row on a view. */
@@ -126,10 +143,11 @@ export const knowsMore = ({ cell: { current }, generations, version }: Replica, 
 }
 
 /**
- * Returns what to do with a row that arrived: nothing, adopt it, or reconcile the
+ * Returns what to do with a row that was read: nothing, adopt it, or reconcile the
  * view and it. `moves` is the number of moves when the row was asked for.
  */
 export const receive = (replica: Replica, row: CircuitTable.Row, moves?: number): "nothing" | "adopt" | "reconcile" => {
+  replica.read = row.version
   if (replica.busy) {
     if (replica.received === undefined || replica.received.version < row.version) replica.received = row
     return "nothing"

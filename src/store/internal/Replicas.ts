@@ -11,6 +11,7 @@ import type * as CircuitTable from "../CircuitTable.ts"
 import * as CircuitReplica from "./CircuitReplica.ts"
 import type { StoreLog } from "./StoreLog.ts"
 import type { TableLink } from "./TableLink.ts"
+import { Trouble } from "./Trouble.ts"
 
 export interface Replica extends CircuitReplica.Replica {
   /** Held by the operation that will write the view. */
@@ -30,6 +31,8 @@ export class Replicas {
   readonly wake: Queue.Queue<void>
   private readonly attached = new Map<string, Set<Replica>>()
   private readonly known = new WeakMap<CircuitStore.Cell, Replica>()
+  private readonly unreadable = new Trouble()
+  private readonly contended = new Trouble()
   private made = 0
   private readonly link: TableLink
   private readonly log: StoreLog
@@ -118,9 +121,27 @@ export class Replicas {
     const { after, before, isReadable } = CircuitReplica.adopt(replica, row, this.link.offset)
     this.toPush.delete(replica)
     const changed = after === before ? Effect.void : replica.cell.changed(before, after)
-    if (isReadable) return changed
+    if (isReadable) {
+      this.unreadable.ends(replica.resourceKey)
+      return changed
+    }
+    if (!this.unreadable.begins(replica.resourceKey)) return changed
     const malformed = `Circuit store has a row that cannot be read, it counts as closed: ${replica.resourceKey}`
     return Effect.andThen(this.log.warning(malformed), changed)
+  }
+
+  /** Notes that a row has the view. */
+  written(replica: Replica, version: number): void {
+    CircuitReplica.written(replica, version)
+    this.unreadable.ends(replica.resourceKey)
+    this.contended.ends(replica.resourceKey)
+  }
+
+  /** Reports that a row had another version at each try to write it. That is trouble of its circuit, not of the table. */
+  lost(replica: Replica, tries: number): Effect.Effect<void> {
+    if (!this.contended.begins(replica.resourceKey)) return Effect.void
+    const lost = `Circuit store found another version of a row at each of ${tries} writes, its circuit continues alone`
+    return this.log.warning(`${lost}: ${replica.resourceKey}`)
   }
 
   /** Makes a row the view, unless this process knows more. Returns whether the view is that of the row. */
@@ -133,7 +154,7 @@ export class Replicas {
     return Effect.as(this.adopt(replica, row), true)
   }
 
-  /** Applies a row to the view, if it is newer. `moves` is the number of moves when the row was asked for. */
+  /** Applies a row that was read to the view, if it is newer. `moves` is the number of moves when the row was asked for. */
   applyRow(replica: Replica, row: CircuitTable.Row, moves?: number): Effect.Effect<void> {
     switch (CircuitReplica.receive(replica, row, moves)) {
       case "nothing":

@@ -11,6 +11,7 @@ import * as CircuitReplica from "./CircuitReplica.ts"
 import * as CircuitView from "./CircuitView.ts"
 import type { Replica, Replicas } from "./Replicas.ts"
 import { fromNow, type Left, type TableLink } from "./TableLink.ts"
+import * as Tries from "./Tries.ts"
 
 export class Updates {
   private readonly table: CircuitTable.CircuitTable
@@ -19,45 +20,60 @@ export class Updates {
   private readonly instance: string
   private readonly details: boolean
   private readonly spread: number
+  private readonly timeout: number
 
-  /** `spread` is in milliseconds. */
+  /** `spread` and `timeout` are in milliseconds. */
   constructor(
     table: CircuitTable.CircuitTable,
     link: TableLink,
     replicas: Replicas,
-    { details, instance, spread }: { readonly details: boolean; readonly instance: string; readonly spread: number }
+    options: {
+      readonly details: boolean
+      readonly instance: string
+      readonly spread: number
+      readonly timeout: number
+    }
   ) {
     this.table = table
     this.link = link
     this.replicas = replicas
-    this.instance = instance
-    this.details = details
-    this.spread = spread
+    this.instance = options.instance
+    this.details = options.details
+    this.spread = options.spread
+    this.timeout = options.timeout
   }
 
-  /** Reconciles the view and its row, where the view was changed locally or has no row. */
-  push(replica: Replica, left?: Left): Effect.Effect<void, CircuitTable.TableError> {
+  /**
+   * Reconciles the view and its row, where the view was changed locally or has no
+   * row. Returns whether that is done: not where others write the row each time
+   * before.
+   */
+  push(replica: Replica, left?: Left): Effect.Effect<boolean, CircuitTable.TableError> {
     const { link, replicas } = this
     const read = () => this.read(replica, left)
     const write = (after: CircuitState.CircuitState, row: CircuitTable.Row | undefined) =>
       this.write(replica, after, row, left)
-    return Effect.gen(function* () {
-      for (;;) {
-        const { now, row } = yield* read()
-        const mine = replica.cell.current
-        if (!replica.dirty) {
-          if (yield* row === undefined ? write(mine, undefined) : replicas.follow(replica, row)) return
-          continue
-        }
-        if (row !== undefined && !CircuitReplica.prevails(replica, row, now - link.offset, link.offset))
-          return yield* replicas.adopt(replica, row)
-        if (!(yield* write(mine, row))) continue
-        // It may have changed again meanwhile.
-        if (replica.cell.current === mine) {
-          replica.dirty = false
-          return
-        }
+    const once = Effect.gen(function* () {
+      const { now, row } = yield* read()
+      const mine = replica.cell.current
+      if (!replica.dirty) return yield* row === undefined ? write(mine, undefined) : replicas.follow(replica, row)
+      if (row !== undefined && !CircuitReplica.prevails(replica, row, now - link.offset, link.offset)) {
+        yield* replicas.adopt(replica, row)
+        return true
       }
+      if (!(yield* write(mine, row))) return false
+      // It may have changed again meanwhile.
+      if (replica.cell.current === mine) replica.dirty = false
+      return !replica.dirty
+    })
+    return Effect.gen({ self: this }, function* () {
+      const tries = yield* Tries.start(this.timeout)
+      while (!(yield* once)) {
+        if (yield* tries.again) continue
+        yield* replicas.lost(replica, tries.count)
+        return false
+      }
+      return true
     })
   }
 
@@ -95,35 +111,44 @@ export class Updates {
     const push = () => this.push(replica, left)
     const write = (after: CircuitState.CircuitState, row: CircuitTable.Row | undefined, done: () => void) =>
       this.write(replica, after, row, left, done)
-    return Effect.gen(function* () {
+    const once = Effect.gen(function* () {
       const { cell } = replica
+      if (link.isAway) return yield* replicas.locallyNow(replica, step)
+      if (replica.dirty && !(yield* push())) return yield* replicas.locallyNow(replica, step)
+      const { now, row } = yield* read()
+      if (replica.dirty) return undefined
+      if (row === undefined) CircuitReplica.hasNoRow(replica)
+      else if (!(yield* replicas.follow(replica, row))) return undefined
+      const before = cell.current
+      const [after, answer] = step(before, now - link.offset)
+      if (after === before) return { before, after, answer }
+      const { version } = replica
+      const was = link.offset
+      // The view and its version move together, else an interruption between the two would lose the step.
+      const done = () => {
+        // An eager step came first: `push` reconciles both.
+        if (replica.dirty) replica.version = version
+        // The clock may have been learnt anew meanwhile.
+        else cell.current = CircuitView.shift(after, was - link.offset, 0)
+      }
+      // Nobody knows whether a write that failed was done. The view has to move before a row is heard of that may
+      // have the step already, else it would be applied to that one again.
+      const written = yield* link.orAway(write(after, row, done), Effect.undefined).pipe(
+        // The view does not have what was interrupted. A row that has it is as that of another process.
+        Effect.onError(() => Effect.sync(() => void (replica.writing = undefined)))
+      )
+      if (written === undefined) return yield* replicas.locallyNow(replica, step)
+      return written ? { before, after, answer } : undefined
+    })
+    return Effect.gen({ self: this }, function* () {
+      // The last try needs time too: what lost so often is no sign that the table is away.
+      const tries = yield* Tries.start(this.timeout / 2)
       for (;;) {
-        if (link.isAway) return yield* replicas.locallyNow(replica, step)
-        if (replica.dirty) yield* push()
-        const { now, row } = yield* read()
-        if (replica.dirty) continue
-        if (row === undefined) replica.version = 0
-        else if (!(yield* replicas.follow(replica, row))) continue
-        const before = cell.current
-        const [after, answer] = step(before, now - link.offset)
-        if (after === before) return { before, after, answer }
-        const { version } = replica
-        const was = link.offset
-        // The view and its version move together, else an interruption between the two would lose the step.
-        const done = () => {
-          // An eager step came first: `push` reconciles both.
-          if (replica.dirty) replica.version = version
-          // The clock may have been learnt anew meanwhile.
-          else cell.current = CircuitView.shift(after, was - link.offset, 0)
-        }
-        // Nobody knows whether a write that failed was done. The view has to move before a row is heard of that may
-        // have the step already, else it would be applied to that one again.
-        const written = yield* link.orAway(write(after, row, done), Effect.undefined).pipe(
-          // The view does not have what was interrupted. A row that has it is as that of another process.
-          Effect.onError(() => Effect.sync(() => void (replica.writing = undefined)))
-        )
-        if (written === undefined) return yield* replicas.locallyNow(replica, step)
-        if (written) return { before, after, answer }
+        const applied = yield* once
+        if (applied !== undefined) return applied
+        if (yield* tries.again) continue
+        yield* replicas.lost(replica, tries.count)
+        return yield* replicas.locallyNow(replica, step)
       }
     })
   }
@@ -154,7 +179,7 @@ export class Updates {
           replica.writing = writing
           return false
         }
-        CircuitReplica.written(replica, version)
+        this.replicas.written(replica, version)
         done()
         return true
       })

@@ -12,6 +12,7 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type * as CircuitTable from "../CircuitTable.ts"
+import { Hints } from "./Hints.ts"
 import * as PollTime from "./PollTime.ts"
 import type { Replica, Replicas } from "./Replicas.ts"
 import type { StoreLog } from "./StoreLog.ts"
@@ -37,6 +38,7 @@ export class Upkeep {
   private readonly updates: Updates
   private readonly log: StoreLog
   private readonly options: Options
+  private readonly hints: Hints
   private pollAt: number
   private polls = 0
   /** Time of the table at which all rows were known, absent where rows were missed. */
@@ -63,12 +65,19 @@ export class Upkeep {
     this.log = rooms.log
     this.options = options
     this.pollAt = now
+    const { link, log, replicas } = rooms
+    const read = (some: ReadonlyArray<Replica>) => Effect.map(this.readRows(some), ({ found }) => found)
+    this.hints = new Hints({ link, replicas, log, read }, options.pollEvery)
   }
 
   /** Starts the upkeep, until the scope closes. */
   get start(): Effect.Effect<void, never, Scope.Scope> {
     const { listen } = this.table
-    const loops = [this.keepInStep, this.sweep, ...(listen === undefined ? [] : [this.listen(listen)])]
+    const loops = [
+      this.keepInStep,
+      this.sweep,
+      ...(listen === undefined ? [] : [this.listen(listen), this.hints.follow])
+    ]
     return Effect.forEach(loops, (loop) => Effect.forkScoped(this.forever(loop)), { discard: true })
   }
 
@@ -176,27 +185,52 @@ export class Upkeep {
   }
 
   private get pull(): Effect.Effect<void, CircuitTable.TableError> {
-    const { link, replicas, table } = this
+    const { link, replicas } = this
     const { toPull } = replicas
     const seen = (now: number) => {
       this.seen ??= now
     }
+    const read = (some: ReadonlyArray<Replica>) => this.readRows(some)
     return Effect.gen(function* () {
       while (toPull.size > 0 && !link.isAway) {
         const some = [...toPull].slice(0, batch)
         for (const replica of some) toPull.delete(replica)
-        const moves = some.map((replica) => replica.moves)
-        const { now, rows } = yield* link
-          .read(table.read([...new Set(some.map(({ resourceKey }) => resourceKey))]))
-          .pipe(Effect.onError(() => Effect.sync(() => some.forEach((replica) => toPull.add(replica)))))
+        const { found, now } = yield* read(some).pipe(
+          Effect.onError(() => Effect.sync(() => some.forEach((replica) => toPull.add(replica))))
+        )
         seen(now)
-        const found = new Map(rows.map((row) => [row.resourceKey, row]))
-        for (const [i, replica] of some.entries()) {
-          const row = found.get(replica.resourceKey)
-          if (row !== undefined) yield* replicas.applyRow(replica, row, moves[i])
-          else if (replica.cell.key === undefined || replica.cell.current._tag !== "Closed") replicas.needsPush(replica)
+        for (const replica of some) {
+          if (found.has(replica.resourceKey)) continue
+          if (replica.cell.key === undefined || replica.cell.current._tag !== "Closed") replicas.needsPush(replica)
         }
       }
+    })
+  }
+
+  /** Reads rows, at most `batch` by one operation, and applies them. */
+  private readRows(
+    replicas: ReadonlyArray<Replica>
+  ): Effect.Effect<
+    { readonly now: number; readonly found: ReadonlyMap<string, CircuitTable.Row> },
+    CircuitTable.TableError
+  > {
+    const found = new Map<string, CircuitTable.Row>()
+    return Effect.gen({ self: this }, function* () {
+      let read: CircuitTable.Read
+      let from = 0
+      do {
+        const some = replicas.slice(from, from + batch)
+        const moves = some.map((replica) => replica.moves)
+        const keys = new Set(some.map(({ resourceKey }) => resourceKey))
+        read = yield* this.link.read(this.table.read([...keys]))
+        for (const row of read.rows) found.set(row.resourceKey, row)
+        for (const [i, replica] of some.entries()) {
+          const row = found.get(replica.resourceKey)
+          if (row !== undefined) yield* this.replicas.applyRow(replica, row, moves[i])
+        }
+        from += batch
+      } while (from < replicas.length)
+      return { now: read.now, found }
     })
   }
 
@@ -207,7 +241,11 @@ export class Upkeep {
     const push = (replica: Replica) =>
       replicas.exclusively(
         replica,
-        Effect.suspend(() => (link.isAway ? again(replica) : updates.push(replica)))
+        Effect.suspend(() =>
+          link.isAway
+            ? again(replica)
+            : Effect.flatMap(updates.push(replica), (isDone) => (isDone ? Effect.void : again(replica)))
+        )
       )
     return Effect.suspend(() => {
       const some = [...toPush]
@@ -220,21 +258,15 @@ export class Upkeep {
   }
 
   private listen(listen: NonNullable<CircuitTable.CircuitTable["listen"]>): Effect.Effect<void> {
-    const { link, replicas } = this
+    const { hints, link, replicas } = this
     const { pollEvery } = this.options
     const pullAll = () => this.pullAll()
     return Effect.gen(function* () {
       yield* link.reachability.back
-      const queue = yield* link.ask(listen)
+      const listening = yield* link.ask(listen(hints.hear))
       pullAll()
-      for (;;) {
-        // A connection that was forgotten on its way says nothing for ever, so none outlives an outage.
-        const rows = yield* Effect.raceFirst(Queue.takeAll(queue), Effect.as(link.reachability.lost, undefined))
-        if (rows === undefined) return
-        for (const row of rows) {
-          for (const replica of replicas.at(row.resourceKey)) yield* replicas.applyRow(replica, row)
-        }
-      }
+      // A connection that was forgotten on its way says nothing for ever, so none outlives an outage.
+      yield* Effect.raceFirst(listening, link.reachability.lost)
     }).pipe(
       Effect.scoped,
       // The poll finds out whether it is only the feed that is gone.
