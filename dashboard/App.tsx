@@ -12,12 +12,11 @@ import { ConnectionStatus } from "./ConnectionStatus.tsx"
 import { HealthChecks } from "./HealthChecks.tsx"
 import * as Model from "./model.ts"
 import { Policies } from "./Policies.tsx"
-import * as Session from "./session.ts"
 import { SignIn } from "./SignIn.tsx"
 import { Timeline } from "./Timeline.tsx"
 
 export const App = ({ config }: { readonly config: Config }) => {
-  const [credentials, setCredentials] = useState(() => credentialsOf(config, Session.recall("token")))
+  const [credentials, setCredentials] = useState(() => credentialsOf(config, undefined))
   const [status, setStatus] = useState<Connection.Status>({ _tag: "Connecting" })
   const [receivedAt, setReceivedAt] = useState<number | undefined>(undefined)
   const [openId, setOpenId] = useState<string | undefined>(undefined)
@@ -65,7 +64,6 @@ export const App = ({ config }: { readonly config: Config }) => {
   }, [open])
 
   const signIn = (given: string | undefined): void => {
-    Session.remember("token", given)
     // Connects again even with the same token.
     setCredentials(credentialsOf(config, given))
     setStatus({ _tag: "Connecting" })

@@ -40,7 +40,7 @@ export const CircuitDialog = ({ circuit, config, isListed, now, onChanged, onClo
       <div class="dialog">
         <header>
           <h2 id="circuit">
-            <bdi>{name}</bdi> {key !== undefined && <bdi class="key">{key === "" ? "(empty key)" : key}</bdi>}{" "}
+            <bdi>{Format.text(name)}</bdi> {key !== undefined && <bdi class="key">{Format.key(key)}</bdi>}{" "}
             <Badge state={state._tag} />
           </h2>
           <button type="button" class="quiet" onClick={close}>
@@ -87,7 +87,7 @@ export const CircuitDialog = ({ circuit, config, isListed, now, onChanged, onClo
           {lastFailure !== undefined && (
             <Fact name="Last failure">
               <time dateTime={Format.iso(lastFailure.at)}>{Format.span(now - lastFailure.at)} ago</time>
-              {lastFailure.message !== undefined && `: ${lastFailure.message}`}
+              {lastFailure.message !== undefined && `: ${Format.text(lastFailure.message)}`}
             </Fact>
           )}
         </dl>

@@ -172,11 +172,11 @@ const Row = ({ activity, circuit, id, next, note, onOpen, periodMillis, ratedPer
         <div class="name">
           <h3>
             <button type="button" aria-haspopup="dialog" onClick={() => onOpen(id)}>
-              <bdi>{name}</bdi>
+              <bdi>{Format.text(name)}</bdi>
               {key !== undefined && (
                 <>
                   {" "}
-                  <bdi class="key">{key === "" ? "(empty key)" : key}</bdi>
+                  <bdi class="key">{Format.key(key)}</bdi>
                 </>
               )}
             </button>

@@ -17,17 +17,17 @@ export const HealthChecks = ({ isLive, token }: { readonly token: string | undef
         Health <span class={`badge ${status}`}>{status}</span>
       </h2>
       <p class="hint">
-        {version !== undefined && `Version ${version}, `}up {Format.span(uptime)}
+        {version !== undefined && `Version ${Format.text(version)}, `}up {Format.span(uptime)}
       </p>
       <ul class="checks">
         {checks.map(({ critical, latency, message, name, status }) => (
           <li key={name}>
-            <span class={`badge ${status}`}>{status}</span> <bdi class="who">{name}</bdi>{" "}
+            <span class={`badge ${status}`}>{status}</span> <bdi class="who">{Format.text(name)}</bdi>{" "}
             <span class="hint">
               {Format.latency(latency)}
               {critical ? "" : ", not critical"}
             </span>
-            {message !== undefined && <p class="why">{message}</p>}
+            {message !== undefined && <p class="why">{Format.text(message)}</p>}
           </li>
         ))}
       </ul>

@@ -2,6 +2,7 @@
  * Policies as the application describes them.
  */
 import * as Api from "./api.ts"
+import * as Format from "./format.ts"
 import { usePolling } from "./polling.ts"
 
 export const Policies = ({ isLive, token }: { readonly token: string | undefined; readonly isLive: boolean }) => {
@@ -13,12 +14,12 @@ export const Policies = ({ isLive, token }: { readonly token: string | undefined
       {policies.map(({ name, text, warnings }) => (
         <details key={name}>
           <summary>
-            <bdi>{name}</bdi>
+            <bdi>{Format.text(name)}</bdi>
           </summary>
           <pre tabIndex={0}>{text}</pre>
           {warnings.map((warning) => (
             <p key={warning} class="why">
-              {warning}
+              {Format.text(warning)}
             </p>
           ))}
         </details>

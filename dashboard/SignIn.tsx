@@ -53,7 +53,8 @@ export const SignIn = ({
   <main class="sign-in">
     <h1>Circuits</h1>
     <p>
-      The control plane of <strong>{location.host}</strong> requires a token. It is kept until this tab closes.
+      The control plane of <strong>{location.host}</strong> requires a token. It is kept until this page closes or is
+      loaded again.
     </p>
     <TokenForm label="Token" message={message} onToken={onToken} />
   </main>

@@ -59,8 +59,8 @@ export const Changes = ({
             <p>
               {isNamed && (
                 <>
-                  <bdi class="who">{change.name}</bdi>{" "}
-                  {change.key !== undefined && <bdi class="key">{change.key} </bdi>}
+                  <bdi class="who">{Format.text(change.name)}</bdi>{" "}
+                  {change.key !== undefined && <bdi class="key">{Format.key(change.key)} </bdi>}
                 </>
               )}
               <Badge state={change.to._tag} /> <span class="from">was {StateNames.words[change.from._tag]}</span>
@@ -69,8 +69,8 @@ export const Changes = ({
               <p class="why">
                 {(change.to._tag === "HeldOpen" || change.to._tag === "HeldClosed") &&
                   change.to.by !== undefined &&
-                  `${change.to.by}: `}
-                {Model.why(change.to)}
+                  `${Format.text(change.to.by)}: `}
+                {Format.text(Model.why(change.to) ?? "")}
               </p>
             )}
           </li>
@@ -107,5 +107,5 @@ const Announcer = ({ news }: Pick<Model.Model, "news">) => {
 }
 
 const sentence = ({ key, name, to }: ControlApi.Change, more: number): string =>
-  `${name}${key === undefined ? "" : ` ${key}`} is ${StateNames.words[to._tag]}.` +
+  `${Format.text(name)}${key === undefined ? "" : ` ${Format.key(key)}`} is ${StateNames.words[to._tag]}.` +
   (more > 0 ? ` And ${Format.plural(more, "more change")}.` : "")

@@ -18,8 +18,11 @@ export class Refused extends Error {
 /** The page's own path, which is the prefix of the control plane also behind a proxy that adds a path. */
 const prefix = location.pathname.replace(/\/+$/, "")
 
-/** Returns the address of a route. */
-export const urlOf = (path: string): string => `${prefix}${path}`
+/**
+ * Returns the address of a route. With the origin before it, a path that begins
+ * with two slashes is not taken for another host.
+ */
+export const urlOf = (path: string): string => `${location.origin}${prefix}${path}`
 
 /** Returns the headers that authorize a request. */
 export const authorization = (token: string | undefined): Record<string, string> =>

@@ -2,6 +2,8 @@
  * Numbers and times as people read them.
  */
 
+import * as Text from "../src/core/internal/Text.ts"
+
 // Creating a formatter takes far longer than using it.
 const numbers = new Intl.NumberFormat()
 const times = new Intl.DateTimeFormat(undefined, {
@@ -59,3 +61,10 @@ export const iso = (at: number): string => new Date(at).toISOString()
 
 /** Returns a number with the word for what is counted. */
 export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? "" : "s"}`
+
+/** Returns a text that others wrote, with what is not seen in it written out. */
+export const text: (text: string) => string = Text.printable
+
+/** Returns the key of a circuit, also where it is blank. */
+export const key = (key: string): string =>
+  key === "" ? "(empty key)" : key.trim() === "" ? Text.quoted(key) : Text.printable(key)

@@ -1,8 +1,14 @@
 /**
- * Values that are kept until the tab closes.
+ * Values that are kept for the next form.
+ *
+ * **Details**
+ *
+ * The token is not among them. It is in a variable of the page: the storage of a
+ * tab can be read by every other page of the application in it, and is copied
+ * into windows that it opens.
  */
 
-export type Item = "token" | "by"
+export type Item = "by"
 
 const nameOf = (item: Item): string => `effect-resilience.${item}`
 

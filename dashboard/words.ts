@@ -37,11 +37,13 @@ export const note = ({ state }: ControlApi.Circuit, now: number): string | undef
   const since = Format.span(now - state.since)
   switch (state._tag) {
     case "Open":
-      return `Open for ${since}: ${why(state)}`
+      return Format.text(`Open for ${since}: ${why(state)}`)
     case "HalfOpen":
-      return `Half-open for ${since}, opened by ${why(state)}`
+      return Format.text(`Half-open for ${since}, opened by ${why(state)}`)
     case "HeldOpen":
     case "HeldClosed":
-      return `Held${state.by === undefined ? "" : ` by ${state.by}`} for ${since}${state.reason === undefined ? "" : `: ${state.reason}`}`
+      return Format.text(
+        `Held${state.by === undefined ? "" : ` by ${state.by}`} for ${since}${state.reason === undefined ? "" : `: ${state.reason}`}`
+      )
   }
 }

@@ -58,7 +58,8 @@ const policy = [
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'"
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'"
 ].join("; ")
 
 const text = `/**

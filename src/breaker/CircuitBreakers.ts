@@ -43,6 +43,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Operation from "../circuit/internal/Operation.ts"
+import * as Text from "../core/internal/Text.ts"
 import * as Breaker from "./internal/Breaker.ts"
 import * as BreakerOptions from "./internal/BreakerOptions.ts"
 import * as CircuitChange from "./internal/CircuitChange.ts"
@@ -63,7 +64,8 @@ export class UnknownBreakerError
   }>
 {
   override get message(): string {
-    return `No breaker is named "${this.breaker}": ${this.known.length === 0 ? "there are none" : `there are ${this.known.join(", ")}`}`
+    const known = this.known.map((name) => Text.quoted(name)).join(", ")
+    return `No breaker is named ${Text.label(this.breaker, undefined)}: ${known === "" ? "there are none" : `there are ${known}`}`
   }
 }
 
@@ -78,7 +80,7 @@ export class BreakerConflictError extends Data.TaggedError("BreakerConflictError
   readonly differences: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `Two breakers are named "${this.breaker}" and differ in ${this.differences.join(", ")}`
+    return `Two breakers are named ${Text.label(this.breaker, undefined)} and differ in ${this.differences.join(", ")}`
   }
 }
 

@@ -26,6 +26,7 @@ import type * as Actions from "../circuit/internal/Operation.ts"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Json from "../core/internal/Json.ts"
 import type * as Rules from "../core/internal/Rules.ts"
+import * as Text from "../core/internal/Text.ts"
 import * as HealthReport from "../health/internal/HealthReport.ts"
 
 /**
@@ -153,12 +154,9 @@ const Key = /* @__PURE__ */ (() =>
 const written = (max: number, description: string) =>
   Schema.String.check(
     Schema.isMaxLength(max),
-    Schema.makeFilter(
-      (text) => text.trim() !== "" && !/\p{Cc}|\p{Cs}|[\u2028\u2029\u202A-\u202E\u2066-\u2069]/u.test(text),
-      {
-        expected: "a text of one line that is not blank"
-      }
-    )
+    Schema.makeFilter((text) => text.trim() !== "" && Text.isSeen(text), {
+      expected: "a text of one line that is not blank, whose every character is seen"
+    })
   ).annotate({ description })
 
 const At = /* @__PURE__ */ (() => Schema.Finite.annotate({ description: "Milliseconds since the epoch" }))()

@@ -545,6 +545,10 @@ describe("bad requests", () => {
         { ...payload, reason: "done\nCircuit CLOSED" },
         { ...payload, reason: "\u001b[2J" },
         { ...payload, reason: "\u202egnp.exe" },
+        ...["\u200b", "\u200f", "\u061c", "\ufeff", "\u00ad", "\u2069", "\u{e0061}", "\ud800"].flatMap((unseen) => [
+          { ...payload, reason: `mainte${unseen}nance` },
+          { ...payload, by: `a${unseen}da` }
+        ]),
         { ...payload, by: "" },
         { ...payload, by: { name: "ada" } },
         { ...payload, by: "x".repeat(101) },

@@ -4,7 +4,21 @@ import { HttpServerRequest } from "effect/http"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as ControlApi from "../../src/control/ControlApi.ts"
 import * as ControlPlane from "../../src/control/ControlPlane.ts"
-import { act, connection, dialog, focusOn, fragile, live, open, plane, row, rowIn, rows, status } from "./page.ts"
+import {
+  act,
+  connection,
+  dialog,
+  focusOn,
+  fragile,
+  live,
+  open,
+  plane,
+  row,
+  rowIn,
+  rows,
+  signIn,
+  status
+} from "./page.ts"
 import * as Chromium from "../support/browser.ts"
 import { eventually, secret, serve } from "../support/control.ts"
 
@@ -35,7 +49,7 @@ Chromium.describeBrowser("dashboard, who may see it", (it) => {
     })
   )
 
-  it.effect("keeps the token over a reload, until it is told to forget it", () =>
+  it.effect("keeps the token until it is told to forget it or is loaded again, and nowhere but in the page", () =>
     Effect.gen(function* () {
       const { breaker, origin } = yield* plane()
       yield* breaker("payments")
@@ -44,14 +58,25 @@ Chromium.describeBrowser("dashboard, who may see it", (it) => {
         await page.getByLabel("Token").fill(secret)
         await page.getByRole("button", { name: "Sign in" }).click()
         await row(page, "payments").waitFor()
-        await page.reload()
-        await row(page, "payments").waitFor()
         await page.getByRole("button", { name: "Forget the token" }).click()
         await page.getByLabel("Token").waitFor()
         assert.strictEqual(await rows(page).count(), 0)
+        await signIn(page)
+        await row(page, "payments").waitFor()
+        const kept = () =>
+          JSON.stringify([
+            { ...sessionStorage },
+            { ...localStorage },
+            document.cookie,
+            location.href,
+            document.documentElement.outerHTML,
+            history.state
+          ])
+        assert.notInclude(await page.evaluate(kept), secret)
+        assert.deepStrictEqual(await page.evaluate(() => [sessionStorage.length, localStorage.length]), [0, 0])
         await page.reload()
         await page.getByLabel("Token").waitFor()
-        assert.deepStrictEqual(await page.evaluate(() => [sessionStorage.length, localStorage.length]), [0, 0])
+        assert.strictEqual(await rows(page).count(), 0)
       })
     })
   )

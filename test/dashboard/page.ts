@@ -41,16 +41,17 @@ export const open = (
   origin: string,
   { token = secret, ...options }: Options & { readonly token?: string | null } = {}
 ) =>
-  visit(`${origin}/resilience`, {
-    ...options,
-    before: async (page) => {
-      await page.addInitScript((token) => {
-        if (token !== null && sessionStorage.getItem("effect-resilience.token") === null)
-          sessionStorage.setItem("effect-resilience.token", token)
-      }, token)
-      await options.before?.(page)
-    }
-  })
+  Effect.tap(visit(`${origin}/resilience`, options), (page) =>
+    act(async () => {
+      if (token !== null && (await page.locator("main.sign-in").count()) > 0) await signIn(page, token)
+    })
+  )
+
+/** Gives the page a token. */
+export const signIn = async (page: Page, token = secret): Promise<void> => {
+  await page.getByLabel("Token").fill(token)
+  await page.getByRole("button", { name: "Sign in" }).click()
+}
 
 /** Rows of the list. */
 export const rows = (page: Page): Locator => page.locator(".circuits > li")

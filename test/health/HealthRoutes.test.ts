@@ -311,6 +311,7 @@ describe("the body", () => {
       assert.strictEqual(reply.headers.get("content-type"), "application/json")
       assert.strictEqual(reply.headers.get("cache-control"), "no-store")
       assert.strictEqual(reply.headers.get("x-content-type-options"), "nosniff")
+      assert.strictEqual(reply.headers.get("cross-origin-resource-policy"), "same-origin")
       assert.deepStrictEqual(Schema.encodeSync(Health.Report)(report(reply)), json(reply) as Health.ReportJson)
     }).pipe(quiet)
   )

@@ -55,6 +55,8 @@ export const guarded = (origins: ReadonlyArray<string>, part: Origins.Part) => {
 const responseHeaders = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
   "x-content-type-options": "nosniff"
 }
 

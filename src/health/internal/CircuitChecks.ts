@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as CircuitBreaker from "../../breaker/CircuitBreaker.ts"
 import * as ConfigSchema from "../../core/internal/ConfigSchema.ts"
 import * as Rules from "../../core/internal/Rules.ts"
+import * as Text from "../../core/internal/Text.ts"
 import * as CircuitStore from "../../store/CircuitStore.ts"
 import {
   check,
@@ -222,7 +223,7 @@ const fromCircuits = (
 // A circuit that refuses calls is unhealthy here, whatever is made of it later.
 const ofCircuit = ({ dryRun, retryAfter, state }: CircuitBreaker.Status): Pick<Result, "status" | "message"> => {
   const because = (what: string) =>
-    `${what}${dryRun ? " (dry run)" : ""}${"reason" in state && state.reason !== undefined ? `: ${state.reason}` : ""}`
+    `${what}${dryRun ? " (dry run)" : ""}${"reason" in state && state.reason !== undefined ? `: ${Text.printable(state.reason)}` : ""}`
   switch (state._tag) {
     case "Open":
       return isDue(retryAfter) || dryRun
@@ -232,7 +233,7 @@ const ofCircuit = ({ dryRun, retryAfter, state }: CircuitBreaker.Status): Pick<R
       return degraded(because("half-open"))
     case "HeldOpen": {
       if (isDue(retryAfter)) return healthy()
-      const message = because(`held open${state.by === undefined ? "" : ` by ${state.by}`}`)
+      const message = because(`held open${Text.why(state.by, undefined)}`)
       return dryRun ? degraded(message) : unhealthy(message)
     }
     default:

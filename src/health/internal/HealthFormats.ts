@@ -6,13 +6,18 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
+import * as Text from "../../core/internal/Text.ts"
 import { Report, type CheckReport, type Status } from "./HealthReport.ts"
 
 /**
  * Headers of every response: a report is of the moment, and a message in it is
  * never markup.
  */
-export const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
+export const headers = {
+  "cache-control": "no-store",
+  "cross-origin-resource-policy": "same-origin",
+  "x-content-type-options": "nosniff"
+}
 
 export type Format = "json" | "health" | "text"
 
@@ -73,12 +78,14 @@ export const notFoundResponse = (error: string, format: Format): HttpServerRespo
     ? HttpServerResponse.text(`${oneLine(error)}\n`, { status: 404, headers })
     : HttpServerResponse.jsonUnsafe({ error }, { status: 404, headers })
 
-const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " ")
+const oneLine = (text: string): string => Text.printable(text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, " "))
 
 const asText = (report: Report, verbose: boolean): string => {
   const lines = [
     because(report.status, report.message),
-    ...(verbose ? report.checks.map((check) => `${check.name}: ${because(verdict(check), check.message)}`) : [])
+    ...(verbose
+      ? report.checks.map((check) => `${Text.quoted(check.name)}: ${because(verdict(check), check.message)}`)
+      : [])
   ]
   return lines.map((line) => `${oneLine(line)}\n`).join("")
 }

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Text from "../../core/internal/Text.ts"
 import type { Check } from "./HealthCheck.ts"
 import type { CheckReport, Kind, Report, Status } from "./HealthReport.ts"
 
@@ -99,7 +100,8 @@ export class UnknownCheckError extends Data.TaggedError("UnknownCheckError")<{
   readonly known: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `No check is named "${this.check}": ${this.known.length === 0 ? "there are none" : `there are ${this.known.join(", ")}`}`
+    const known = this.known.map((name) => Text.quoted(name)).join(", ")
+    return `No check is named ${Text.label(this.check, undefined)}: ${known === "" ? "there are none" : `there are ${known}`}`
   }
 }
 
@@ -115,7 +117,7 @@ export class NotHealthyError extends Data.TaggedError("NotHealthyError")<{
   override get message(): string {
     const failing = this.report.checks
       .filter((check) => check.status !== "healthy")
-      .map((check) => `${check.name}: ${check.message ?? check.status}`)
+      .map((check) => `${Text.quoted(check.name)}: ${Text.printable(check.message ?? check.status)}`)
     const reasons = this.report.message === undefined ? failing : [this.report.message, ...failing]
     return `${this.report.status} after ${Duration.format(this.after)}: ${reasons.join("; ")}`
   }

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
+import * as Text from "../../core/internal/Text.ts"
 import type * as CircuitStore from "../CircuitStore.ts"
 import type * as CircuitTable from "../CircuitTable.ts"
 import * as CircuitReplica from "./CircuitReplica.ts"
@@ -126,7 +127,7 @@ export class Replicas {
       return changed
     }
     if (!this.unreadable.begins(replica.resourceKey)) return changed
-    const malformed = `Circuit store has a row that cannot be read, it counts as closed: ${replica.resourceKey}`
+    const malformed = `Circuit store has a row that cannot be read, it counts as closed: ${Text.quoted(replica.resourceKey)}`
     return Effect.andThen(this.log.warning(malformed), changed)
   }
 
@@ -141,7 +142,7 @@ export class Replicas {
   lost(replica: Replica, tries: number): Effect.Effect<void> {
     if (!this.contended.begins(replica.resourceKey)) return Effect.void
     const lost = `Circuit store found another version of a row at each of ${tries} writes, its circuit continues alone`
-    return this.log.warning(`${lost}: ${replica.resourceKey}`)
+    return this.log.warning(`${lost}: ${Text.quoted(replica.resourceKey)}`)
   }
 
   /** Makes a row the view, unless this process knows more. Returns whether the view is that of the row. */

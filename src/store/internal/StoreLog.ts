@@ -3,6 +3,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Text from "../../core/internal/Text.ts"
 
 export class StoreLog {
   private readonly isOn: boolean
@@ -10,7 +11,7 @@ export class StoreLog {
 
   constructor(instance: string, isOn: boolean) {
     this.isOn = isOn
-    this.annotate = Effect.annotateLogs({ "store.instance": instance })
+    this.annotate = Effect.annotateLogs({ "store.instance": Text.printable(instance) })
   }
 
   info(text: string): Effect.Effect<void> {
