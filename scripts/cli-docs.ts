@@ -15,6 +15,7 @@ import * as Failure from "../src/cli/output/Failure.ts"
 import * as Output from "../src/cli/output/Output.ts"
 import * as Location from "../src/cli/places/Location.ts"
 import * as Stores from "../src/cli/places/Stores.ts"
+import * as UrlParameters from "../src/store/internal/UrlParameters.ts"
 
 const root = resolve(import.meta.dirname, "..")
 const file = join(root, "docs/operations/cli.md")
@@ -123,6 +124,18 @@ processes see a password in \`--url\`: give it in a variable. The CLI prints no 
 ${variables}
 
 For Redis, \`--table\` is the prefix of the keys.
+
+### Parameters and encryption
+
+A URL of PostgreSQL may have the parameters ${UrlParameters.read.Postgres.map((name) => `\`${name}\``).join(", ")}, each once and
+with a value; a URL of Redis has none. Others are refused, in particular those by which other clients encrypt, such as
+\`ssl=true\`: the error says what to write. Ignored are some of other clients that say nothing about encryption, such as
+\`schema\` and \`pgbouncer\`. \`PGSSLMODE\` and its kind are not read.
+
+Without \`sslmode\`, and with \`redis://\`, nothing is encrypted. A password, or the token of a control plane over
+\`http\`, that goes to another machine that way is warned of once. \`require\` checks the certificate and its name,
+\`no-verify\` encrypts and checks nothing, \`prefer\` encrypts and checks if the server can encrypt, and otherwise does not
+encrypt.
 
 ## Control planes
 

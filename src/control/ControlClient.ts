@@ -19,11 +19,12 @@
  * }).pipe(Effect.provide(FetchHttpClient.layer))
  * ```
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
+import * as PlainText from "../core/internal/PlainText.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as ControlApi from "./ControlApi.ts"
 
@@ -69,16 +70,19 @@ export const resolve = ({ token, url }: Options): Resolved => {
  * **Details**
  *
  * Throws an `InvalidOptionError` for an address that is not an http or https URL,
- * or that holds a user, a query or a fragment. Nothing is tried again: an
+ * or that holds a user, a query or a fragment. A token that goes to another
+ * machine over http is logged as a warning. Nothing is tried again: an
  * operation may have been done although its answer was lost.
  */
 export const make = (options: Options): Effect.Effect<ControlClient, never, HttpClient.HttpClient> => {
   const { token, url } = resolve(options)
-  return HttpApiClient.make(ControlApi.Api, {
+  const warning = token === undefined ? undefined : PlainText.ofToken(url)
+  const client = HttpApiClient.make(ControlApi.Api, {
     baseUrl: url,
     transformClient: (client) =>
       token === undefined ? client : HttpClient.mapRequest(client, HttpClientRequest.bearerToken(token))
   })
+  return warning === undefined ? client : Effect.andThen(Effect.logWarning(warning), client)
 }
 
 const address = (url: string | URL): string => {

@@ -207,6 +207,8 @@ export const layer = <E1 = never, R1 = never, E2 = never, R2 = never>(
         table: table ?? options.table
       }
       const note = (what: string) => (log ? Effect.logInfo(what) : Effect.void)
+      const plainText = EnvVariables.plainText(where)
+      if (log && plainText !== undefined) yield* Effect.logWarning(plainText)
       switch (where._tag) {
         case "None":
           yield* note(`Circuits are not shared: ${EnvVariables.variables.url} is not set`)

@@ -36,6 +36,28 @@ describe("status", () => {
     })
   )
 
+  it.effect("warns once of a password that goes to another machine without encryption", () =>
+    Effect.gen(function* () {
+      const plain = url.replace("sslmode=require", "sslmode=disable")
+      const warning =
+        "resilience: the password of PostgreSQL goes to db.example without encryption: write sslmode=require into its URL, or set RESILIENCE_DATABASE_TLS to require"
+      for (const args of [["status"], ["status", "--json"], ["setup", "--yes"]]) {
+        const { code, err } = yield* run(world(), args, { env: { RESILIENCE_DATABASE_URL: plain } })
+        assert.deepStrictEqual([code, err], [0, warning])
+      }
+      assert.strictEqual((yield* run(world(), ["setup", "--dry-run"], { env: { DATABASE_URL: plain } })).err, "")
+      const token = { RESILIENCE_CONTROL_TOKEN: "hunter2" }
+      const { err } = yield* run(world(), ["release", "x", "--url", "http://no.such.invalid/resilience"], {
+        env: token
+      })
+      assert.strictEqual(
+        err,
+        "resilience: the token of the control plane goes to no.such.invalid without encryption: write https:// in place of http://\n" +
+          "resilience: --reason is required: control plane http://no.such.invalid/resilience logs it"
+      )
+    })
+  )
+
   it.effect("says that there are none", () =>
     Effect.gen(function* () {
       const { code, out } = yield* run(world(), ["status", "--namespace", "blue"])
@@ -343,7 +365,7 @@ describe("setup", () => {
       assert.deepStrictEqual(
         { ...shown, statements: [] },
         {
-          target: "PostgreSQL at db.example:5433, database orders, user app",
+          target: "PostgreSQL at db.example:5433, database orders, user app, TLS require",
           type: "postgres",
           host: "db.example",
           port: 5433,

@@ -16,7 +16,7 @@ import * as MemoryTable from "../support/memory-table.ts"
 /** A password that must be in no output. */
 export const password = "hunter2+/secret"
 
-export const url = `postgres://app:${encodeURIComponent(password)}@db.example:5433/orders`
+export const url = `postgres://app:${encodeURIComponent(password)}@db.example:5433/orders?sslmode=require`
 
 export interface World {
   readonly memory: MemoryTable.MemoryTable

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Duration, Effect, Fiber, Layer, Redacted, Result, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Fiber, Layer, Logger, Redacted, Result, Stream } from "effect"
 import { createHash } from "node:crypto"
 import { FetchHttpClient, HttpRouter, HttpServer, HttpServerRequest } from "effect/http"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
@@ -1080,6 +1080,27 @@ describe("the client", () => {
       const { origin } = yield* plane()
       const client = yield* ControlClient.make({ url: new URL(`${origin}/resilience/`), token })
       assert.strictEqual((yield* client.circuits.list({ query: {} })).total, 0)
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  it.effect("a token that goes to another machine over http is warned of", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(message))
+      for (const [url, given] of [
+        ["http://orders.internal/resilience", token],
+        ["http://orders.internal/resilience", undefined],
+        ["https://orders.internal/resilience", token],
+        ["http://localhost:3000/resilience", token],
+        ["http://[::1]:3000/resilience", token]
+      ] as const) {
+        yield* ControlClient.make({ url, token: given }).pipe(Effect.provide(Logger.layer([logger])))
+      }
+      assert.deepStrictEqual(lines, [
+        [
+          "The token of the control plane goes to orders.internal without encryption: write https:// in place of http://"
+        ]
+      ])
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 

@@ -165,6 +165,26 @@ describe("CircuitStoreEnv", () => {
     })
   )
 
+  it.live("a password that goes to another machine without encryption is warned of once", () =>
+    Effect.gen(function* () {
+      const warnings = (url: string, log?: boolean) =>
+        Effect.gen(function* () {
+          const lines: Array<string> = []
+          const logger = Logger.make(({ message }) => void lines.push(String(message)))
+          const store = CircuitStoreEnv.layer({ redis: () => Layer.effectContext(Effect.never), log })
+          yield* Layer.build(store.pipe(Layer.provide([environment({ DATABASE_URL: url }), Logger.layer([logger])])))
+          return lines.filter((line) => line.includes("without encryption"))
+        }).pipe(Effect.scoped)
+      assert.deepStrictEqual(yield* warnings("redis://:hunter2@cache.example"), [
+        "The password of Redis goes to cache.example without encryption: write rediss:// in place of redis://, or set RESILIENCE_DATABASE_TLS to require"
+      ])
+      for (const url of ["rediss://:hunter2@cache.example", "redis://:hunter2@localhost", "redis://cache.example"]) {
+        assert.deepStrictEqual(yield* warnings(url), [])
+      }
+      assert.deepStrictEqual(yield* warnings("redis://:hunter2@cache.example", false), [])
+    })
+  )
+
   layer(Postgres.layer, { excludeTestServices: true, timeout: "1 minute" })("PostgreSQL", (it) => {
     it.effect("PostgreSQL storage configured from the environment: circuits are shared", () =>
       Effect.gen(function* () {

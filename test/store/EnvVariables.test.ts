@@ -203,7 +203,51 @@ describe("refusals", () => {
     [
       { DATABASE_URL: "postgres://h", RESILIENCE_DATABASE_TLS_CA: certificate },
       /^RESILIENCE_DATABASE_TLS_CA says nothing where RESILIENCE_DATABASE_TLS is disable/
-    ]
+    ],
+    ...[
+      ["postgres", "ssl=true", "has the parameter ssl: write sslmode=require, or sslmode=disable for no encryption"],
+      ["postgres", "ssl=1", "has the parameter ssl: write sslmode=require"],
+      ["postgres", "tls=true", "has the parameter tls: write sslmode=require"],
+      ["postgres", "encrypt=true", "has the parameter encrypt: write sslmode=require"],
+      ["postgres", "SSLMODE=require", "has the parameter SSLMODE: write sslmode"],
+      ["postgres", "sslMode=require", "has the parameter sslMode: write sslmode"],
+      ["postgres", "Password=s3cr3t", "has the parameter Password: write password"],
+      [
+        "postgres",
+        "sslrootcert=/ca.pem",
+        "has the parameter sslrootcert: write the certificates into RESILIENCE_DATABASE_TLS_CA"
+      ],
+      ["postgres", "sslcert=/c.pem", "has the parameter sslcert: certificates of clients are not supported"],
+      ["postgres", "sslkey=/k.pem", "has the parameter sslkey: certificates of clients are not supported"],
+      ["postgres", "sslnegotiation=direct", "has the parameter sslnegotiation: write sslmode=require"],
+      ["postgres", "sslmode=require&sslmode=disable", "has the parameter sslmode twice"],
+      ["postgres", "sslmode=disable&sslmode=disable", "has the parameter sslmode twice"],
+      ["postgres", "user=a&user=b", "has the parameter user twice"],
+      ["postgres", "sslmode=", "has the parameter sslmode without a value: leave it out"],
+      ["postgres", "host=", "has the parameter host without a value: leave it out"],
+      ["postgres", "sslmode=Require", "must have one of disable, "],
+      ["postgres", "conect_timeout=1", "has the parameter conect_timeout: leave it out (there are host, port, "],
+      ["postgres", "%1b[2J=1", String.raw`has the parameter "\u001b[2J": leave it out`],
+      ["postgres", "__proto__=1", "has the parameter __proto__: leave it out"],
+      ["redis", "ssl=true", "has the parameter ssl: write rediss:// in place of redis://, or RESILIENCE_DATABASE_TLS"],
+      ["redis", "tls=true", "has the parameter tls: write rediss:// in place of redis://"],
+      [
+        "redis",
+        "ssl_ca_certs=/ca",
+        "has the parameter ssl_ca_certs: write the certificates into RESILIENCE_DATABASE_TLS_CA"
+      ],
+      ["redis", "sslmode=require", "has the parameter sslmode: write rediss://"],
+      ["redis", "db=1", "has the parameter db: write the number of the database as the path, as in redis://host/1"],
+      ["redis", "family=6", "has the parameter family: leave it out (there are none)"]
+    ].map(
+      ([scheme = "", query = "", rule = ""]) =>
+        [
+          { RESILIENCE_DATABASE_URL: `${scheme}://u:p@db.example/1?${query}` },
+          new RegExp(`^RESILIENCE_DATABASE_URL ${rule.replace(/[\\[\]().]/g, "\\$&")}`)
+        ] as const
+    ),
+    [{ DATABASE_URL: "postgres://u:1?s3cr3t=x@h/d" }, /^DATABASE_URL has # or @ after its address \(in a user/],
+    [{ DATABASE_URL: "postgres://u:1#s3cr3t@h/d" }, /^DATABASE_URL has # or @ after its address/]
   ]
   for (const [env, message] of cases) {
     it(`name the variable and no secret: ${JSON.stringify(env)}`, () => {
@@ -214,6 +258,52 @@ describe("refusals", () => {
         assert.notInclude(text, "s3cr3t")
       }
     })
+  }
+})
+
+it("ignores parameters of other clients that say nothing of encryption", () => {
+  const url = "postgres://h/d?schema=public&pgbouncer=true&connection_limit=5&channel_binding=require&sslmode=require"
+  assert.deepInclude(where({ DATABASE_URL: url }), { host: "h", tls: "require" })
+})
+
+describe("a password without encryption", () => {
+  for (const [url, host] of [
+    ["postgres://u:p@db.example/d", "db.example"],
+    ["postgres://u:p@db.example/d?sslmode=disable", "db.example"],
+    ["postgres:///d?host=10.0.0.7&user=u&password=p", "10.0.0.7"],
+    ["postgres://u:p@[2001:db8::1]/d", "2001:db8::1"],
+    ["postgres://u:p@localhost.example/d", "localhost.example"],
+    ["postgres://u:p@127.0.0.1.example/d", "127.0.0.1.example"],
+    ["redis://:p@cache", "cache"]
+  ] as const) {
+    it(`is warned of: ${url}`, () => {
+      const warning = EnvVariables.plainText(where({ DATABASE_URL: url })) ?? ""
+      assert.match(
+        warning,
+        /^The password of (PostgreSQL|Redis) goes to \S+ without encryption: write (sslmode=require|rediss:)/
+      )
+      assert.include(warning, ` ${host} `)
+    })
+  }
+  for (const url of [
+    "postgres://u@db.example/d",
+    "postgres://u:p@db.example/d?sslmode=require",
+    "postgres://u:p@db.example/d?sslmode=prefer",
+    "postgres://u:p@db.example/d?sslmode=no-verify",
+    "postgres://u:p@localhost/d",
+    "postgres://u:p@LOCALHOST./d",
+    "postgres://u:p@db.localhost/d",
+    "postgres://u:p@127.0.0.1/d",
+    "postgres://u:p@127.8.9.1/d",
+    "postgres://u:p@[::1]/d",
+    "postgres://u:p@[::ffff:127.0.0.1]/d",
+    "postgres:///d?host=/run/pg&user=u&password=p",
+    "redis://cache",
+    "redis://:p@localhost",
+    "rediss://:p@cache",
+    "none"
+  ]) {
+    it(`is none: ${url}`, () => assert.isUndefined(EnvVariables.plainText(where({ DATABASE_URL: url }))))
   }
 })
 

@@ -70,6 +70,7 @@ export const command = Command.make(
     if (dryRun) return yield* json ? report("shown") : Console.log("Dry run: connected to nothing, changed nothing.")
     if (where._tag === "None") return yield* Location.nowhere
     if (!yes) yield* ask(json, table)
+    yield* Location.warn(EnvVariables.plainText(where))
     const outcome = yield* setup({ ...config, where })
     yield* json ? report(outcome) : Console.log(outcomes[outcome])
   })

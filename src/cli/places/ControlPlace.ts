@@ -9,6 +9,7 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
 import * as CircuitState from "../../circuit/CircuitState.ts"
 import type * as Operation from "../../circuit/internal/Operation.ts"
+import * as PlainText from "../../core/internal/PlainText.ts"
 import * as ControlApi from "../../control/ControlApi.ts"
 import * as ControlClient from "../../control/ControlClient.ts"
 import * as CircuitTable from "../../store/CircuitTable.ts"
@@ -18,7 +19,7 @@ import * as ControlWatch from "./ControlWatch.ts"
 import * as Failure from "../output/Failure.ts"
 import type * as Output from "../output/Output.ts"
 import type * as Place from "./Place.ts"
-import type * as Location from "./Location.ts"
+import * as Location from "./Location.ts"
 
 /** How long a request may take. */
 const timeout = "10 seconds"
@@ -38,6 +39,13 @@ export const make = (control: Location.Control): Effect.Effect<Place.Place, neve
       change: (order) => Effect.as(checked(order, label), change(client, order, control))
     }
   })
+
+/**
+ * Creates the place of a control plane, with a warning if its token goes over a
+ * network without encryption.
+ */
+export const open = (control: Location.Control): Effect.Effect<Place.Place, never, HttpClient.HttpClient> =>
+  Effect.andThen(Location.warn(control.token === undefined ? undefined : PlainText.ofToken(control.url)), make(control))
 
 const list = Effect.fnUntraced(function* (client: ControlClient.ControlClient, name: string | undefined) {
   const listed = yield* Effect.timeout(client.circuits.list({ query: { limit: ControlApi.bounds.circuits } }), timeout)

@@ -2,6 +2,7 @@
  * Where the circuits are, by the flags and the environment.
  */
 import * as Config from "effect/Config"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -10,6 +11,7 @@ import { InvalidOptionError } from "../../core/Options.ts"
 import * as EnvVariables from "../../store/internal/EnvVariables.ts"
 import * as Flags from "../Flags.ts"
 import * as Failure from "../output/Failure.ts"
+import * as Print from "../output/Print.ts"
 
 /**
  * Variables with the address and the token of a control plane.
@@ -120,6 +122,14 @@ const token = (
 export const nowhere = Failure.usage(
   `no store is configured: set ${EnvVariables.variables.url}, or pass --url (see --help)`
 )
+
+/**
+ * Prints a warning, if there is one.
+ */
+export const warn = (warning: string | undefined): Effect.Effect<void> =>
+  warning === undefined
+    ? Effect.void
+    : Console.error(`resilience: ${warning.charAt(0).toLowerCase()}${Print.safe(warning.slice(1))}`)
 
 /**
  * Fails if a name breaks a rule of a store: here that is a mistake of the operator

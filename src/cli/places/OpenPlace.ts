@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import type * as Scope from "effect/Scope"
 import * as CircuitTableSql from "../../store/CircuitTableSql.ts"
+import * as EnvVariables from "../../store/internal/EnvVariables.ts"
 import type * as Failure from "../output/Failure.ts"
 import type * as Place from "./Place.ts"
 import type * as Flags from "../Flags.ts"
@@ -28,11 +29,12 @@ export const open: Effect.Effect<
 const control = (where: Location.Control) =>
   Effect.flatMap(
     Effect.promise(() => import("./ControlPlace.ts")),
-    (ControlPlace) => ControlPlace.make(where)
+    (ControlPlace) => ControlPlace.open(where)
   )
 
 const table = Effect.fnUntraced(function* ({ where, ...config }: Location.Stored["config"]) {
   if (where._tag === "None") return yield* Location.nowhere
+  yield* Location.warn(EnvVariables.plainText(where))
   const { open } = yield* Stores.Stores
   const opened = yield* open({ ...config, where })
   return TablePlace.make(opened, config.namespace ?? CircuitTableSql.defaults.namespace)

@@ -24,6 +24,9 @@
  *
  * **Gotchas**
  *
+ * Without `sslmode` nothing is encrypted. A password that goes to another machine
+ * that way is warned of, and parameters that nobody reads are refused.
+ *
  * `require` checks the certificate of the server and its name, whatever else
  * that word means to other clients. `no-verify` encrypts and checks nothing.
  */
@@ -35,6 +38,9 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as PlainText from "../../core/internal/PlainText.ts"
+import * as Text from "../../core/internal/Text.ts"
+import * as UrlParameters from "./UrlParameters.ts"
 
 /**
  * Whether a connection is encrypted, and whether the server's certificate is
@@ -193,11 +199,12 @@ const fromUrl = (variable: string, given: string, values: Variables): Parsed<Whe
       "is no URL (in a user or password, characters such as / ? # @ are written as %2F and so on)"
     )
   }
-  const parts = decodeParts(url)
+  const isRedis = scheme.startsWith("redis")
+  const parameters = UrlParameters.parse(url, isRedis ? "Redis" : "Postgres", variables)
+  if (typeof parameters === "string") return invalid(variable, parameters)
+  const parts = decodeParts(url, parameters)
   if (parts === undefined) return invalid(variable, "has a % without two hexadecimal digits after it")
-  return scheme.startsWith("redis")
-    ? redisFromUrl(variable, parts, scheme === "rediss", values)
-    : postgresFromUrl(variable, parts, values)
+  return isRedis ? redisFromUrl(variable, parts, scheme === "rediss", values) : postgresFromUrl(variable, parts, values)
 }
 
 interface Parts {
@@ -209,7 +216,7 @@ interface Parts {
   readonly parameters: { readonly [name: string]: string }
 }
 
-const decodeParts = (url: URL): Parts | undefined => {
+const decodeParts = (url: URL, parameters: Parts["parameters"]): Parts | undefined => {
   const decode = (text: string) => (text === "" ? undefined : decodeURIComponent(text))
   try {
     return {
@@ -218,7 +225,7 @@ const decodeParts = (url: URL): Parts | undefined => {
       username: decode(url.username),
       password: decode(url.password),
       database: decode(url.pathname.replace(/^\//, "")),
-      parameters: Object.fromEntries(url.searchParams)
+      parameters
     }
   } catch {
     return undefined
@@ -381,6 +388,21 @@ export const config: Config.Config<StoreConfig> = /* @__PURE__ */ (() =>
         )
     })
   ))()
+
+/**
+ * Returns the warning for a password that goes over a network without encryption,
+ * or `undefined` if none does.
+ */
+export const plainText = (where: Where): string | undefined =>
+  where._tag === "None" || where.password === undefined || where.tls !== "disable" || !PlainText.leaves(where.host)
+    ? undefined
+    : PlainText.warning(
+        where._tag === "Postgres" ? "password of PostgreSQL" : "password of Redis",
+        Text.printable(where.host),
+        where._tag === "Postgres"
+          ? `write sslmode=require into its URL, or set ${variables.tls} to require`
+          : `write rediss:// in place of redis://, or set ${variables.tls} to require`
+      )
 
 /**
  * Returns where circuits are shared, in words and without secrets.
