@@ -35,6 +35,7 @@ describe("Redact", () => {
     [String.raw`password = hun\ ter2 user=app`, "password = *** user=app"],
     ["Server=h;Pwd=hunter2", "Server=h;Pwd=***"],
     ["password=", "password="],
+    ["password=hun'ter2 user=app", "password=*** user=app"],
     // headers, JSON and objects as text
     ["Authorization: Bearer abc.def\r\nHost: h", "Authorization: ***\r\nHost: h"],
     ["authorization: Digest username=ada, response=x", "authorization: ***"],

@@ -44,20 +44,17 @@ describe("Text", () => {
     })
   }
 
-  for (const text of [
-    "payments",
-    "Zahlungen für März",
-    "支付",
-    "كلمة",
-    "हिन्दी",
-    "⚠️ 👩‍💻 👩🏽‍💻 1️⃣ ❤️‍🔥",
-    "a b, (c) \"d\" 'e' \\f"
-  ]) {
+  for (const text of ["payments", "Zahlungen für März", "支付", "كلمة", "हिन्दी", "a b, (c) \"d\" 'e' \\f"]) {
     it(`leaves as it is what is seen: ${text}`, () => {
       assert.isTrue(Text.isSeen(text))
       assert.strictEqual(Text.printable(text), text)
     })
   }
+
+  it("takes the joiners of emoji for seen, and writes them in full", () => {
+    assert.isTrue(Text.isSeen("⚠️ 👩‍💻 👩🏽‍💻 1️⃣ ❤️‍🔥"))
+    assert.strictEqual(Text.printable("⚠️ 👩‍💻"), "⚠\\ufe0f 👩\\u200d💻")
+  })
 
   for (const [name, shown] of [
     ["payments", "payments"],
@@ -67,7 +64,7 @@ describe("Text", () => {
     ["x) by root: ok", '"x) by root: ok"'],
     ['a"b\\c', '"a\\"b\\\\c"'],
     ["a\nb", '"a\\u000ab"'],
-    ["a\u00a0b\u3000", '"a\\u00a0b\\u3000"'],
+    ["a\u00a0b\u3000", '"a\u00a0b\u3000"'],
     ["a,b", '"a,b"']
   ] as const) {
     it(`writes a name so that it ends where it ends: ${shown}`, () => {

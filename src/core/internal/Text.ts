@@ -23,18 +23,17 @@ export const label = (breaker: string, key: string | undefined): string =>
  *
  * **Details**
  *
- * This is the only table of them. What joins and selects the pictures of emoji
- * is seen, as it changes the picture.
+ * This is the only table of them.
  */
-const unseen =
-  /(?!(?<=[\p{ExtPict}\p{EMod}\uFE0F])\u200D(?=\p{ExtPict})|(?<=\p{ExtPict})[\uFE0E\uFE0F]|\uFE0F(?=\u20E3))[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800]/u
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800]/gu
 
-const everyUnseen = /* @__PURE__ */ new RegExp(unseen, "gu")
+/** What joins and selects the pictures of emoji is seen, as it changes the picture. */
+const emoji = /(?<=[\p{ExtPict}\p{EMod}\uFE0F])\u200D(?=\p{ExtPict})|(?<=\p{ExtPict})[\uFE0E\uFE0F]|\uFE0F(?=\u20E3)/gu
 
 /**
  * Returns whether all characters of a text are seen.
  */
-export const isSeen = (text: string): boolean => !unseen.test(text)
+export const isSeen = (text: string): boolean => text.replace(emoji, "").search(unseen) < 0
 
 /**
  * Returns a text in one line whose every character is seen. Others are written
@@ -47,24 +46,21 @@ export const isSeen = (text: string): boolean => !unseen.test(text)
  */
 export const printable = (text: unknown): string =>
   // Callers without types have keys that are no strings.
-  String(text).replace(everyUnseen, escaped)
+  String(text).replace(unseen, (character) =>
+    character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  )
 
 /**
- * Returns a name as it is if it has only letters, digits and marks that end no
- * name, and otherwise as JSON. So nothing in a name is taken for the text
- * around it.
+ * Returns a name as it is if it has no blank, quote or mark that ends a name, and
+ * otherwise as JSON. So nothing in a name is taken for the text around it.
  */
 export const quoted = (name: unknown): string => {
   const text = String(name)
-  return /^[\p{L}\p{M}\p{N}_.:/@+=~#*$&%-]+$/u.test(text) && isSeen(text) ? text : json(text)
+  return /^[^\s"'`(),;\\]+$/.test(text) && printable(text) === text ? text : json(text)
 }
 
-/** Returns a text as JSON of one line whose every character is seen, and every blank that is no space is escaped. */
-const json = (text: unknown): string =>
-  `"${printable(String(text).replace(/["\\]/g, "\\$&")).replace(/(?! )\p{Zs}/gu, escaped)}"`
-
-const escaped = (character: string): string =>
-  character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+/** Returns a text as JSON of one line whose every character is seen. */
+const json = (text: unknown): string => `"${printable(String(text).replace(/["\\]/g, "\\$&"))}"`
 
 /**
  * Returns one line about a cause, of up to 200 characters and without the
