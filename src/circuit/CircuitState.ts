@@ -35,6 +35,10 @@
  * ```
  */
 import * as Schema from "effect/Schema"
+import * as Text from "../core/internal/Text.ts"
+
+/** Longest reason and name of who holds a circuit. A state is a row that each process of a fleet reads. */
+const [maxReason, maxBy] = [500, 100]
 
 /**
  * State of a circuit that admits calls.
@@ -377,15 +381,16 @@ const closed = (state: CircuitState, now: number, openings: number, openMillis: 
 })
 
 /**
- * Returns the state after an operator took hold of the circuit.
+ * Returns the state after an operator took hold of the circuit. A reason is cut
+ * to 500 characters, and who holds it to 100.
  */
 export const hold = (state: CircuitState, { as, by, forMillis, reason }: Data<"Hold">, now: number): Held => ({
   _tag: as,
   generation: state.generation + 1,
   since: now,
   until: forMillis === undefined ? undefined : now + forMillis,
-  reason,
-  by
+  reason: reason === undefined ? undefined : Text.cut(reason, maxReason),
+  by: by === undefined ? undefined : Text.cut(by, maxBy)
 })
 
 /**

@@ -464,6 +464,19 @@ describe("Hold, Release, Reset", () => {
     })
   )
 
+  it("a hold keeps a reason and an author of any length, cut", () => {
+    const long = { _tag: "Hold", as: "HeldOpen", reason: "r".repeat(1e6), by: "b".repeat(1e6) } as const
+    const [cut] = CircuitState.transition(CircuitState.initial, long, 5, config)
+    assert.deepInclude(cut, { reason: `${"r".repeat(499)}…`, by: `${"b".repeat(99)}…` })
+    const [kept] = CircuitState.transition(
+      CircuitState.initial,
+      { ...long, reason: "r".repeat(500), by: "b".repeat(100) },
+      5,
+      config
+    )
+    assert.deepInclude(kept, { reason: "r".repeat(500), by: "b".repeat(100) })
+  })
+
   it("a hold without reason, author and end keeps none", () => {
     const [state] = CircuitState.transition(closed, { _tag: "Hold", as: "HeldOpen" }, 5050, config)
     assert.deepStrictEqual(JSON.parse(JSON.stringify(state)), { _tag: "HeldOpen", generation: 5, since: 5050 })

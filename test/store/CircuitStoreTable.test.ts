@@ -472,6 +472,37 @@ describe("CircuitStoreTable", () => {
     })
   )
 
+  it.effect("a row that is spoilt again and again is reported once, until it could be read", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      const memory = MemoryTable.make()
+      yield* Effect.gen(function* () {
+        const store = yield* open(memory, { log: true })
+        const { cell } = yield* attach(store)
+        yield* attach(store, "search")
+        const spoil = (times: number) =>
+          Effect.gen(function* () {
+            for (let i = 0; i < times; i++) {
+              for (const resourceKey of ["payments", "search"]) {
+                const { version } = memory.rows.get(resourceKey)!
+                const draft = CircuitTable.draft(resourceKey, { state: CircuitState.initial, operation: "" }, "x")
+                yield* memory.table.write({ ...draft, data: `no JSON ${i}` }, version)
+              }
+              yield* TestClock.adjust(100)
+            }
+          })
+        yield* spoil(200)
+        assert.lengthOf(lines, 2)
+        yield* apply(store, cell, hold)
+        yield* spoil(10)
+        assert.lengthOf(lines, 3)
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      const line = "Circuit store has a row that cannot be read, it counts as closed"
+      assert.deepStrictEqual(lines, [`${line}: payments`, `${line}: search`, `${line}: payments`])
+    })
+  )
+
   it.effect("says once that the table is away, and once that it is back", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []

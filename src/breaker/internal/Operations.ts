@@ -22,9 +22,9 @@ export interface OperatorOptions {
 export interface HoldOptions extends OperatorOptions {
   /** How long the hold lasts. Default: until it is released. */
   readonly for?: Duration.Input | undefined
-  /** Why it is held. */
+  /** Why it is held. What is longer than 500 characters is cut. */
   readonly reason?: string | undefined
-  /** Who holds it. */
+  /** Who holds it. What is longer than 100 characters is cut. */
   readonly by?: string | undefined
 }
 
