@@ -7,6 +7,7 @@ import * as CircuitState from "../../circuit/CircuitState.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
 import * as Outcome from "../../core/Outcome.ts"
 import type * as CircuitStore from "../../store/CircuitStore.ts"
+import * as BoundedKeys from "./BoundedKeys.ts"
 import * as BreakerOptions from "./BreakerOptions.ts"
 import * as Circuit from "./Circuit.ts"
 import type * as CircuitChange from "./CircuitChange.ts"
@@ -93,6 +94,8 @@ export class Breaker {
   private sweepAt: number
   private sweptAt = 0
   private sweptUses = 0
+  /** Calls since the last sweep whose keys had no place. */
+  private homeless = 0
 
   /** @internal */
   constructor(name: string, options: BreakerOptions.Resolved, clock: Clock.Clock, sharing?: Sharing) {
@@ -116,26 +119,36 @@ export class Breaker {
   }
 
   /**
-   * Returns the circuit of a key, made if need be, or the breaker's own while
-   * that is held.
+   * Returns the circuit of a call with a key, made if need be: the breaker's own
+   * while that is held, and that of other keys where too many have a circuit.
    *
    * @internal
    */
   circuit(key: string | undefined, clock: Clock.Clock): Circuit.Circuit {
     if (key === undefined || CircuitState.isHeld(this.main.current)) return this.main
-    return this.keyedCircuit(key, clock)
+    return this.find(key, clock, true)
   }
 
   /**
-   * Returns the circuit of a key, made if need be.
+   * Returns the circuit of a key for an operator, made if need be however many
+   * there are.
    *
    * @internal
    */
   keyedCircuit(key: string, clock: Clock.Clock): Circuit.Circuit {
+    return this.find(key, clock, false)
+  }
+
+  private find(given: string, clock: Clock.Clock, isCall: boolean): Circuit.Circuit {
     const keyed = (this.keyed ??= new Map<string, Circuit.Circuit>())
+    const key = BoundedKeys.short(given)
     let circuit = keyed.get(key)
     if (circuit === undefined) {
       this.sweep(keyed, clock.currentTimeMillisUnsafe())
+      if (isCall && key !== BoundedKeys.others && keyed.size >= BoundedKeys.most(this.options.keys.max)) {
+        this.homeless++
+        return this.find(BoundedKeys.others, clock, true)
+      }
       circuit = this.make(key)
       keyed.set(key, circuit)
       // A store may have moved it already.
@@ -152,7 +165,7 @@ export class Breaker {
    * @internal
    */
   existing(key: string | undefined): Circuit.Circuit | undefined {
-    return key === undefined ? this.main : this.keyed?.get(key)
+    return key === undefined ? this.main : this.keyed?.get(BoundedKeys.short(key))
   }
 
   /**
@@ -231,7 +244,8 @@ export class Breaker {
   // until a tenth of the places is free.
   private sweep(keyed: Map<string, Circuit.Circuit>, now: number): void {
     const { idleFor, max } = this.options.keys
-    const full = keyed.size >= this.sweepAt
+    // A search takes as long as there are circuits, so it is not made for each call.
+    const full = keyed.size >= this.sweepAt || this.homeless > max / 10
     const due = Math.abs(now - this.sweptAt) >= idleFor
     if (!full && !due) return
     const disposable = [...keyed.values()]
@@ -250,6 +264,7 @@ export class Breaker {
       this.sweptAt = now
       this.sweptUses = this.uses
     }
+    this.homeless = 0
     // Where nothing could be forgotten, another search waits for more to search.
     this.sweepAt = Math.max(max, Math.ceil(keyed.size * 1.1))
   }

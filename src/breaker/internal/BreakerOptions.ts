@@ -67,9 +67,11 @@ export interface HalfOpenOptions {
  * **Details**
  *
  * A circuit that is open, half-open, held or in use is not forgotten, so there
- * may be more than `max` while there are as many of those. It may be forgotten
- * once it was not used for `idleFor` after its open time, its pace or its hold
- * was over.
+ * may be more than `max` while there are as many of those: twice `max`, or `max`
+ * and 100 where that is more. Calls with further keys share one circuit, whose
+ * key is `(other keys)`. It may be forgotten once it was not used for `idleFor`
+ * after its open time, its pace or its hold was over. A key is kept with at most
+ * 512 characters, a longer one with a hash at its end.
  */
 export interface KeysOptions {
   /** Circuits that are kept; beyond, the least recently used are forgotten. Default: 10 000. */

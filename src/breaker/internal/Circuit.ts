@@ -268,7 +268,8 @@ export class Circuit implements CircuitStore.Cell {
     const error = isRefused ? this.refused(state, answer.retryAt, now) : undefined
     if (error !== undefined && !this.breaker.options.dryRun) return error
     this.calls++
-    if (isRefused || key !== this.key) return { generation: -1, permit: 0, start: now }
+    // A circuit of keys counts for every key that it is given.
+    if (isRefused || (this.key === undefined && key !== undefined)) return { generation: -1, permit: 0, start: now }
     if (answer.permit > 0) this.tallied().probes++
     return { generation: answer.generation, permit: answer.permit, start: now }
   }
