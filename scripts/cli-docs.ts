@@ -10,6 +10,7 @@ import { join, resolve } from "node:path"
 import * as prettier from "prettier"
 import * as ControlApi from "../src/control/ControlApi.ts"
 import * as Cli from "../src/cli/Cli.ts"
+import * as BoundedFetch from "../src/cli/places/BoundedFetch.ts"
 import * as Drivers from "../src/cli/places/Drivers.ts"
 import * as Failure from "../src/cli/output/Failure.ts"
 import * as Output from "../src/cli/output/Output.ts"
@@ -107,7 +108,9 @@ ${(await Promise.all(commands.map(async (name) => `### ${name}\n\n${code(await h
 ## Names and patterns
 
 The name of a circuit is that of its breaker, followed by \`:\` and its key if it has one: \`payments\`, \`search:eu\`.
-\`status\` prints names in the form that commands take. In a pattern \`*\` stands for any text: \`payments*\`, \`search:*\`, \`*\`. Put quotes around it, so that the
+\`status\` prints names in the form that commands take: a name with other characters than letters, digits and a few signs is
+printed as JSON, such as \`"a b"\`, and commands take it as it is or as JSON. Characters that are not seen are printed as
+\`\\u\` and four hexadecimal digits, and refused in \`--by\` and \`--reason\`. In a pattern \`*\` stands for any text: \`payments*\`, \`search:*\`, \`*\`. Put quotes around it, so that the
 shell does not expand it.
 
 For a name that no circuit has, nothing is changed and the exit code is ${Failure.exitCodes.unknown.code}. A circuit has a row as soon as a
@@ -167,6 +170,7 @@ resilience hold-open payments --for 10m --reason "provider maintenance"
   there are more, a line on the standard error tells that. All commands but \`watch\` still find a circuit by its full name.
 - If there are more changes than the control plane allows in a minute, the command waits.
 - \`watch\` reads the stream of events, and opens it again when it breaks.
+- An answer, or an event, of more than ${BoundedFetch.most / 1024 / 1024} MB is given up, and long texts of a server are cut.
 - \`--namespace\` and \`--table\` are refused. Redirects are not followed. A certificate authority of your own is trusted
   with \`NODE_EXTRA_CA_CERTS\`.
 

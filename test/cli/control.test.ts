@@ -2,7 +2,7 @@
  * The CLI on the control plane of an application, over HTTP.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Logger, Redacted, Schema } from "effect"
+import { Effect, Exit, Fiber, Logger, Redacted, Schema } from "effect"
 import { TestClock, TestConsole } from "effect/testing"
 import type { ServerResponse } from "node:http"
 import { createServer as listen } from "node:net"
@@ -11,6 +11,7 @@ import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as CircuitState from "../../src/circuit/CircuitState.ts"
 import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import * as Output from "../../src/cli/output/Output.ts"
+import * as BoundedFetch from "../../src/cli/places/BoundedFetch.ts"
 import { answer, env, eventually, serve, token } from "./control.ts"
 import { cli, interruptAt } from "./process.ts"
 import * as Support from "./support.ts"
@@ -39,6 +40,69 @@ const shop = Effect.gen(function* () {
   for (const key of ["us", "eu"]) yield* Effect.void.pipe(CircuitBreaker.protect(search, { key }))
   yield* fail(payments)
   return { ...server, payments, search }
+})
+
+describe("a server that is not to be trusted", () => {
+  const endless = (type: string, begin: string, chunk: string) =>
+    answer((_, response) => {
+      response.writeHead(200, { "content-type": type })
+      response.write(begin)
+      const more = () => {
+        while (response.write(chunk)) if (response.destroyed) return
+        response.once("drain", more)
+      }
+      more()
+    })
+
+  it.live("an answer without an end is given up early, by each way that it is read", () =>
+    Effect.gen(function* () {
+      const chunk = "a".repeat(64 * 1024)
+      for (const [origin, args] of [
+        [yield* endless("application/json", '{"circuits":"', chunk), ["status"]],
+        [yield* endless("text/event-stream", "event: snapshot\ndata: ", chunk), ["watch"]],
+        [yield* endless("text/event-stream", "event: snapshot\n", `data: ${chunk}\n`), ["watch"]]
+      ] as const) {
+        const { code, err } = yield* run(`http://${origin}/resilience`, args)
+        assert.strictEqual(code, 1)
+        assert.match(err, /the answer is (larger than 16 MB|not from a control plane of this version)/)
+      }
+    })
+  )
+
+  it.live("events are bounded each, and not together", () =>
+    Effect.gen(function* () {
+      const sent = `: ${"a".repeat(1024 * 1024)}\n\n`
+      const stream = yield* Effect.promise(() =>
+        BoundedFetch.make(() =>
+          Promise.resolve(
+            new Response(sent.repeat(20), { headers: { "content-type": "text/event-stream; charset=utf-8" } })
+          )
+        )("http://x")
+      )
+      assert.strictEqual((yield* Effect.promise(() => stream.text())).length, sent.length * 20)
+      const whole = yield* Effect.promise(() =>
+        BoundedFetch.make(() => Promise.resolve(new Response(sent.repeat(20))))("http://x")
+      )
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.tryPromise(() => whole.text()))))
+    })
+  )
+
+  it.live("a message of any size is one short line", () =>
+    Effect.gen(function* () {
+      for (const unit of ["a", "/", "://", "@", "a//b:c@", "password=", "\u0301"]) {
+        const message = unit.repeat(1_000_000 / unit.length)
+        const origin = yield* answer((_, response) => {
+          response.writeHead(400, { "content-type": "application/json" })
+          response.end(JSON.stringify({ _tag: "InvalidRequest", message }))
+        })
+        for (const args of [["status"], ["status", "--json"]]) {
+          const { code, err } = yield* run(`http://${origin}/resilience`, args)
+          assert.strictEqual(code, 1)
+          assert.isBelow(err.length, 60_000)
+        }
+      }
+    })
+  )
 })
 
 describe("status", () => {
@@ -221,12 +285,18 @@ describe("changes", () => {
         for (const bad of [
           ["--reason", " "],
           ["--reason", "two\nlines"],
+          ["--reason", "maintenance\u200b"],
+          [...why, "--by", "ada\u202e"],
           ["--reason", "x".repeat(501)],
           [...why, "--by", "x".repeat(101)]
         ]) {
           const refused = yield* run(url, [command, "payments", ...bad])
           assert.deepStrictEqual([refused.code, requests], [2, 0])
-          assert.match(refused.err, /^resilience: --(reason|by) must be one line of at most \d+ characters, not blank/)
+          assert.match(
+            refused.err,
+            /^resilience: (--(reason|by) must be one line of at most \d+ characters, not blank|Invalid value for flag --(reason|by): [^]* Expected: one line that is not blank, whose every character is seen)/
+          )
+          assert.notMatch(refused.err, /[\u200b\u202e]/)
         }
       })
     )

@@ -9,6 +9,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Operation from "../../circuit/internal/Operation.ts"
+import * as Text from "../../core/internal/Text.ts"
 import * as OpenPlace from "../places/OpenPlace.ts"
 import * as Output from "../output/Output.ts"
 import * as Print from "../output/Print.ts"
@@ -17,18 +18,24 @@ import * as TimeSpan from "./TimeSpan.ts"
 import * as Selection from "./Selection.ts"
 import * as Stores from "../places/Stores.ts"
 
+// What an operator writes is read in logs, tables and terminals by others.
+const isText = (text: string): boolean => text.trim() !== "" && Text.isSeen(text)
+const textRule = "one line that is not blank, whose every character is seen"
+
 const by = Flag.String("by").pipe(
   Flag.withMetavar("WHO"),
   Flag.withDescription("Who makes the change (default: the system user)"),
-  Flag.filter(
-    (text) => text.trim() !== "",
-    () => "must not be blank"
-  ),
+  Flag.filter(isText, () => textRule),
   Flag.optional
 )
 
 const reason = (description: string) =>
-  Flag.String("reason").pipe(Flag.withMetavar("TEXT"), Flag.withDescription(description), Flag.optional)
+  Flag.String("reason").pipe(
+    Flag.withMetavar("TEXT"),
+    Flag.withDescription(description),
+    Flag.filter(isText, () => textRule),
+    Flag.optional
+  )
 
 const forMillis = Flag.String("for").pipe(
   Flag.withMetavar("SPAN"),
@@ -81,7 +88,7 @@ const print = Effect.fnUntraced(function* (
   if (yield* Flags.Json) return yield* Print.json(Output.Changes, done, "lines")
   for (const { after, before, changed } of done.changes) {
     const states = [before.state, after.state].map((state) => state.replace("_", " "))
-    const name = Print.safe(after.circuit)
+    const name = Print.name(after.circuit)
     const step =
       states[0] === states[1] && done.action === "reset" ? `${states[1] ?? ""}, counts reset` : states.join(" -> ")
     yield* Console.log(
@@ -99,7 +106,7 @@ const details = (circuit: Output.Circuit): string => {
   const { heldBy, heldUntil, reason, since } = circuit
   const span = heldUntil === null ? 0 : Print.millis(heldUntil) - (since === null ? 0 : Print.millis(since))
   const end = heldUntil === null ? " until released" : ` for ${Print.span(span)}, until ${heldUntil}`
-  return `${end}${heldBy === null ? "" : `, by ${Print.safe(heldBy)}`}${reason === null ? "" : `: ${Print.safe(reason)}`}`
+  return `${end}${heldBy === null ? "" : `, by ${Print.name(heldBy)}`}${reason === null ? "" : `: ${Print.safe(reason)}`}`
 }
 
 const hold = (action: "hold-open" | "hold-closed", description: string) =>

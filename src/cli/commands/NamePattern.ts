@@ -8,7 +8,9 @@ import * as Print from "../output/Print.ts"
  * pattern that is itself a resource key matches only that one.
  */
 export const select = (pattern: string, resourceKeys: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const exact = resourceKeys.filter((key) => key === pattern || Print.safe(key) === pattern)
+  const exact = resourceKeys.filter(
+    (key) => key === pattern || Print.safe(key) === pattern || Print.name(key) === pattern
+  )
   if (exact.length > 0) return exact
   return resourceKeys.filter((key) => matches(pattern, key) || matches(pattern, Print.safe(key)))
 }

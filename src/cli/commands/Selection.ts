@@ -26,11 +26,11 @@ export const select = Effect.fnUntraced(function* (
   if (pattern.includes("*")) yield* warn(listing)
   if (found.circuits.length > 0) return found
   const none = `no circuit in ${place.label}`
-  if (pattern.includes("*")) return yield* Failure.unknown(`${none} matches ${Print.safe(pattern)}`)
+  if (pattern.includes("*")) return yield* Failure.unknown(`${none} matches ${Print.name(pattern)}`)
   const names = listing.circuits.map(({ circuit }) => circuit.circuit)
-  const near = NamePattern.near(pattern, names, 5).map(Print.safe)
+  const near = NamePattern.near(pattern, names, 5).map(Print.name)
   const hint = near.length === 0 ? "" : `: did you mean ${near.join(", ")}?`
-  return yield* Failure.unknown(`${none} is named ${Print.safe(pattern)}${hint}`)
+  return yield* Failure.unknown(`${none} is named ${Print.name(pattern)}${hint}`)
 })
 
 /**

@@ -51,7 +51,7 @@ const lines = ({ kind }: Place.Place, json: boolean): Effect.Effect<Place.Viewer
       const at = Print.iso(now) ?? null
       if (json) return Print.json(Output.Sighting, { at, change, circuit }, "line")
       return Console.log(
-        `${at ?? ""} ${Print.safe(circuit.circuit)} ${change === "removed" ? "removed" : Output.line(circuit, now)}`
+        `${at ?? ""} ${Print.name(circuit.circuit)} ${change === "removed" ? "removed" : Output.line(circuit, now)}`
       )
     }
     return {

@@ -203,7 +203,7 @@ export const table = (circuits: ReadonlyArray<Circuit>, now: number, columns: nu
       ...(authors ? [{ title: "CHANGED BY" }] : [])
     ],
     circuits.map((circuit) => ({
-      cells: [...cells(circuit, now), ...(authors ? [Print.safe(circuit.changedBy ?? "-")] : [])],
+      cells: [...cells(circuit, now), ...(authors ? [Print.name(circuit.changedBy ?? "-")] : [])],
       notes: notes(circuit, now)
     })),
     columns
@@ -211,7 +211,7 @@ export const table = (circuits: ReadonlyArray<Circuit>, now: number, columns: nu
 }
 
 const cells = (circuit: Circuit, now: number): ReadonlyArray<string> => [
-  Print.safe(circuit.circuit),
+  Print.name(circuit.circuit),
   circuit.state.replace("_", " "),
   circuit.since === null ? "-" : Print.ago(Print.millis(circuit.since), now),
   circuit.failures === 0 ? "-" : String(circuit.failures),
@@ -230,13 +230,13 @@ const notes = (circuit: Circuit, now: number): ReadonlyArray<string> => {
   const why =
     circuit.reason === null ? "" : `: ${Print.safe(StateNames.because(circuit.reason, circuit.cause ?? undefined))}`
   if (circuit.state === "HELD_OPEN" || circuit.state === "HELD_CLOSED") {
-    const by = circuit.heldBy === null ? "" : ` by ${Print.safe(circuit.heldBy)}`
+    const by = circuit.heldBy === null ? "" : ` by ${Print.name(circuit.heldBy)}`
     const end = circuit.heldUntil === null ? undefined : Print.millis(circuit.heldUntil)
     const until = end === undefined ? ", until released" : end <= now ? ", expired" : `, ends ${Print.until(end, now)}`
     return [`held${by}${until}${why}`]
   }
   if (circuit.voters.length > 0)
-    return [`open only in the instances that vote to open it: ${circuit.voters.map(Print.safe).join(", ")}`]
+    return [`open only in the instances that vote to open it: ${circuit.voters.map(Print.name).join(", ")}`]
   return circuit.reason === null ? [] : [`opened${why}`]
 }
 
@@ -250,7 +250,7 @@ export const line = (circuit: Circuit, now: number): string => {
     ...(circuit.failures === 0 ? [] : [`${circuit.failures} failures`]),
     ...(next === "-" ? [] : [circuit.probing > 0 ? `probes ${next}` : `next probe ${next}`]),
     ...notes(circuit, now),
-    ...(circuit.changedBy === null ? [] : [`changed by ${Print.safe(circuit.changedBy)}`])
+    ...(circuit.changedBy === null ? [] : [`changed by ${Print.name(circuit.changedBy)}`])
   ].join(", ")
 }
 

@@ -9,11 +9,21 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Text from "../../core/internal/Text.ts"
 
+/** Characters of a foreign text that a terminal shows at most. */
+const longest = 4096
+
 /**
  * Returns a text that cannot control a terminal: characters that it would not print
- * are written as `\u` and four hexadecimal digits.
+ * are written as `\u` and four hexadecimal digits. A long text is cut.
  */
-export const safe: (text: string) => string = Text.printable
+export const safe = (text: string): string => Text.printable(Text.cut(text, longest))
+
+/**
+ * Returns the name of a circuit or of a person as it is if it has only plain
+ * characters, and otherwise as JSON. Commands take the name of a circuit in either
+ * form.
+ */
+export const name = (text: string): string => Text.quoted(Text.cut(text, longest))
 
 /**
  * Returns the width of a text in a terminal.
@@ -26,8 +36,11 @@ export const width = CliOutput.displayWidth
 export const cut = (text: string, most: number): string => {
   if (width(text) <= most) return text
   let kept = ""
+  // Not the width of the whole each time: accents have none, and a text may have a million of them.
+  let used = 0
   for (const char of text) {
-    if (width(kept + char) >= most) break
+    used += width(char)
+    if (used >= most) break
     kept += char
   }
   return `${kept}…`
@@ -111,12 +124,16 @@ const pieces = (word: string, most: number): ReadonlyArray<string> => {
   if (width(word) <= most) return [word]
   const parts: Array<string> = []
   let part = ""
+  let used = 0
   for (const char of word) {
-    if (width(part + char) > most) {
+    const own = width(char)
+    if (used + own > most) {
       parts.push(part)
       part = ""
+      used = 0
     }
     part += char
+    used += own
   }
   return [...parts, part]
 }
@@ -171,7 +188,7 @@ export const jsonText = <T, E>(schema: Schema.Codec<T, E>, value: T, layout: "li
   JSON.stringify(Schema.encodeSync(schema)(value), null, layout === "lines" ? 2 : 0)
     // The line breaks of the layout must stay.
     .split("\n")
-    .map(safe)
+    .map(Text.printable)
     .join("\n")
 
 /**

@@ -14,6 +14,7 @@ import * as CircuitTableRedis from "../../store/CircuitTableRedis.ts"
 import * as CircuitTableSql from "../../store/CircuitTableSql.ts"
 import * as DriverOptions from "../../store/internal/DriverOptions.ts"
 import type * as EnvVariables from "../../store/internal/EnvVariables.ts"
+import * as BoundedFetch from "./BoundedFetch.ts"
 import * as Explain from "./Explain.ts"
 import * as Failure from "../output/Failure.ts"
 import * as Location from "./Location.ts"
@@ -149,8 +150,11 @@ export const layer = (operator: string): Layer.Layer<Stores.Stores> =>
 
 /**
  * Provides the HTTP client for control planes. It follows no redirects, so that a
- * token goes only to the server that was named.
+ * token goes only to the server that was named, and bounds what it takes.
  */
 export const http: Layer.Layer<HttpClient.HttpClient> = FetchHttpClient.layer.pipe(
-  Layer.provide(Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }))
+  Layer.provide([
+    Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }),
+    Layer.succeed(FetchHttpClient.Fetch, BoundedFetch.make(globalThis.fetch))
+  ])
 )
