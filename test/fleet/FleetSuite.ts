@@ -191,7 +191,7 @@ export const suite = <E>(name: string, server: Effect.Effect<string, E, Scope.Sc
       sameState(fleet, since, "Open")
       for (const worker of fleet.workers()) {
         const state = worker.state()
-        assert.match(state._tag === "Open" ? state.reason : "", /told to fail/)
+        assert.strictEqual(state._tag === "Open" ? state.reason : "", `${trips} consecutive failures`)
       }
     })
 
