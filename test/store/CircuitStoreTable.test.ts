@@ -664,7 +664,8 @@ describe("CircuitStoreTable", () => {
         [{ quorum: 0 }, /CircuitStore.*quorum/],
         [{ quorum: 1.5 }, /CircuitStore.*quorum/],
         [{ voteWindow: "0 seconds" }, /CircuitStore.*voteWindow/],
-        [{ instance: "" }, /CircuitStore.*instance/]
+        [{ instance: "" }, /CircuitStore.*instance/],
+        [{ instance: "i".repeat(201) }, /CircuitStore.*instance must be a non-empty string of up to 200 characters/]
       ] as const) {
         const exit = yield* Effect.exit(CircuitStoreTable.make(memory.table, options))
         assert.isTrue(Exit.hasDies(exit))

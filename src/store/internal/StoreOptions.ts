@@ -10,7 +10,7 @@ import * as Rules from "../../core/internal/Rules.ts"
  * Options of a store that shares circuits. All have defaults.
  */
 export interface Options {
-  /** Name of this process in the rows that it writes. Default: eight random characters. */
+  /** Name of this process in the rows that it writes, up to 200 characters. Default: eight random characters. */
   readonly instance?: string | undefined
   /** How long an operation on the table may take. Default: 1 second. */
   readonly timeout?: Duration.Input | undefined
@@ -73,6 +73,16 @@ export interface Resolved {
 // The options are those of each store that shares circuits.
 const module = "CircuitStore"
 
+/** Longest name of a process. Votes hold it, and they are part of a row. */
+const maxInstance = 200
+
+const instanceOf = (instance: string): string => {
+  const name = Rules.name(module, "instance", instance)
+  return name.length <= maxInstance
+    ? name
+    : Rules.reject(module, "instance", instance, `a non-empty string of up to ${maxInstance} characters`)
+}
+
 /**
  * Checks options and fills in the defaults. Throws an `InvalidOptionError`.
  */
@@ -80,7 +90,7 @@ export const resolve = (options: Options = {}): Resolved => {
   const millis = (option: "timeout" | "pollEvery" | "keepFor" | "sweepEvery" | "voteWindow") =>
     Rules.millis(module, option, options[option] ?? defaults[option])
   return {
-    instance: options.instance === undefined ? undefined : Rules.name(module, "instance", options.instance),
+    instance: options.instance === undefined ? undefined : instanceOf(options.instance),
     timeout: millis("timeout"),
     pollEvery: millis("pollEvery"),
     keepFor: millis("keepFor"),
