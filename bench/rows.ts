@@ -4,7 +4,8 @@
 import { Effect } from "effect"
 import { CircuitBreaker, Retry, Timeout, TripPolicy } from "effect-resilience"
 import * as On from "./dependencies.ts"
-import type { Cases } from "./measure.ts"
+import type { Cases, Samples } from "./measure.ts"
+import { attacks, samples as readSamples } from "./reads/samples.ts"
 
 /** Limit of a row: what the first costs above its base, against what the second does above its own. */
 export interface Limit {
@@ -23,6 +24,8 @@ export interface Row {
   /** Limits of what the first costs, its base included, against what the second does. */
   readonly whole?: ReadonlyArray<Limit>
   readonly cases: () => Promise<Cases>
+  /** Measures the row itself, where it is not a matter of operations one after the other. */
+  readonly samples?: () => Promise<Samples>
 }
 
 const many = 100_000
@@ -234,6 +237,14 @@ export const rows: Readonly<Record<string, Row>> = {
         }
       }
     }
+  },
+  reads: {
+    title: "99th percentile of a probe while a client asks the control plane as fast as it can, with 100 000 keys",
+    base: {},
+    limits: [],
+    whole: Object.keys(attacks).map((name) => ({ of: name, against: "idle", must: 5 })),
+    cases: () => Promise.resolve({}),
+    samples: readSamples
   }
 }
 

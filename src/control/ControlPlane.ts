@@ -14,7 +14,8 @@
  *
  * **Gotchas**
  *
- * A reader of `/events` counts as one until its connection closes.
+ * A reader of `/events` counts as one until its connection closes, or it takes
+ * nothing for two heartbeats.
  *
  * **Example** (Mounting it)
  *

@@ -978,7 +978,8 @@ describe("events", () => {
         const reason = "x".repeat(500)
         const made: Array<string> = []
         while ((yield* full) === 429 && made.length < 50_000) {
-          for (let i = 0; i < 100; i++) {
+          // A refusal takes half a second.
+          for (let i = 0; i < 2000; i++) {
             if (i % 20 === 0) yield* Effect.sleep("1 millis")
             const by = String(made.length)
             made.push(by)

@@ -1,8 +1,10 @@
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Clock, Effect, Redacted } from "effect"
+import { Clock, Effect, Fiber, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
 import * as ControlPlane from "../../src/control/ControlPlane.ts"
 import { Listing } from "../../src/control/internal/Listing.ts"
+import * as Refusals from "../../src/control/internal/Refusals.ts"
 import { answer, secret, serve } from "../support/control.ts"
 
 const token = Redacted.make(secret)
@@ -55,6 +57,37 @@ describe("lists", () => {
       assert.strictEqual(all?.circuits?.length, 2000)
       yield* list(2000)
       assert.deepStrictEqual(counted, { walked: 1999, encoded: 2000 })
+    })
+  )
+})
+
+describe("refusals", () => {
+  it.live("are held back, and say when to ask again", () =>
+    Effect.gen(function* () {
+      const { request } = yield* plane({ limits: { readsPerSecond: 1 } })
+      const began = performance.now()
+      const responses = yield* Effect.replicateEffect(request("/changes"), 5, { concurrency: "unbounded" })
+      const refused = responses.filter(({ status }) => status === 429)
+      assert.isAbove(refused.length, 0)
+      for (const { headers } of refused) assert.strictEqual(headers.get("retry-after"), "1")
+      assert.isAbove(performance.now() - began, 200)
+    })
+  )
+
+  it.effect("wait as long as there are not too many of them", () =>
+    Effect.gen(function* () {
+      const wait = yield* Refusals.makeWait
+      const fibers = yield* Effect.replicateEffect(Effect.forkChild(wait, { startImmediately: true }), 1001)
+      const done = () => fibers.filter((fiber) => fiber.pollUnsafe() !== undefined).length
+      assert.strictEqual(done(), 1)
+      // One that leaves makes place.
+      yield* Fiber.interrupt(fibers[0] ?? assert.fail())
+      fibers.push(yield* Effect.forkChild(wait, { startImmediately: true }))
+      assert.strictEqual(done(), 2)
+      yield* TestClock.adjust("249 millis")
+      assert.strictEqual(done(), 2)
+      yield* TestClock.adjust("501 millis")
+      assert.strictEqual(done(), 1002)
     })
   )
 })

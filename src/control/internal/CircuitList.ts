@@ -6,11 +6,15 @@
  * Each circuit is encoded when somebody first asks for so many of them. Shorter
  * lists are made of the same pieces.
  */
+import * as Effect from "effect/Effect"
 import * as Events from "./Events.ts"
 import type { Chosen } from "./Listing.ts"
 
 /** Number of lengths for which the bytes of a list are kept. */
 const keptLengths = 4
+
+/** Number of circuits that are encoded without a pause. */
+const encodedAtOnce = 50
 
 const encoder = /* @__PURE__ */ (() => new TextEncoder())()
 
@@ -47,6 +51,19 @@ export class CircuitList {
   /** Returns the length of a list of at most `limit` circuits. */
   lengthOf(limit: number): number {
     return Math.min(limit, this.chosen.length)
+  }
+
+  /**
+   * Encodes at most `limit` circuits, some at a time, so that other work is done in
+   * between. Others may do the same: what one has encoded the others leave out.
+   */
+  prepare(limit: number): Effect.Effect<this> {
+    return Effect.suspend(() => {
+      const wanted = Math.min(limit, this.pieces.length + encodedAtOnce)
+      return this.take(wanted).length < this.lengthOf(limit)
+        ? Effect.flatMap(Effect.yieldNow, () => this.prepare(limit))
+        : Effect.succeed(this)
+    })
   }
 
   /** Returns at most `limit` circuits. */

@@ -28,8 +28,12 @@ import { Updates } from "./Updates.ts"
  * Lists, histories and events of circuits.
  */
 export interface Feed {
-  /** Returns the list of circuits that all readers share, not older than `updates`. */
-  readonly list: () => CircuitList
+  /** Returns the length of a list of at most `limit` circuits. */
+  readonly length: (limit: number) => number
+  /** Returns the JSON of a list of at most `limit` circuits, not older than `updates`. All readers share it. */
+  readonly list: (limit: number) => Effect.Effect<Uint8Array>
+  /** Encodes what streams begin with, before one does. */
+  readonly prepare: Effect.Effect<unknown>
   /** Makes the list too old for the next reader. */
   readonly expire: () => void
   readonly circuit: (breaker: Breaker.Breaker, circuit: Circuit.Circuit) => ControlApi.Circuit
@@ -59,10 +63,14 @@ export const make = (
     const latencies = new Activity.Latencies(registry)
     const listing = new Listing(registry, details, latencies)
     const histories = new Histories()
+    const known = new Updates(listing)
     const subscribers = new Subscribers(
       limits,
       () => latencies.start(),
-      () => latencies.stop()
+      () => {
+        latencies.stop()
+        known.forget()
+      }
     )
 
     const listener: CircuitChange.Listener = ({ from, key, name, to }) => {
@@ -83,19 +91,18 @@ export const make = (
 
     const past = yield* countActivity(listing, subscribers, activity, circuits)
 
-    const known = new Updates(listing)
-    const refresh = (): void => {
-      const before = known.take(now())
-      // Readers were told the list before, so it is encoded already.
-      const update = subscribers.count() > 0 ? known.differences(before, circuits) : undefined
-      if (update !== undefined) subscribers.send(update)
-    }
-    const list = (): CircuitList => {
-      if (known.freshFor(now(), updates) === 0) refresh()
+    const latest = (): CircuitList => {
+      if (known.freshFor(now(), updates) === 0) known.take(now())
       return known.latest
     }
+    const prepare = (limit: number) => Effect.flatMap(Effect.sync(latest), (list) => list.prepare(limit))
+    const tell = (): void => {
+      const update = known.tell(circuits)
+      if (update !== undefined) subscribers.send(update)
+    }
     yield* subscribers.awaitSome.pipe(
-      Effect.andThen(Effect.sync(list)),
+      Effect.andThen(prepare(circuits)),
+      Effect.andThen(Effect.sync(tell)),
       Effect.catchCause((cause) => Effect.logWarning("The control plane cannot read the circuits", cause)),
       // Another reader may have taken a list meanwhile.
       Effect.andThen(Effect.suspend(() => Effect.sleep(known.freshFor(now(), updates) || updates))),
@@ -112,11 +119,17 @@ export const make = (
     yield* everyWhileRead(subscribers, closingMillis, () => subscribers.endClosing())
     yield* Effect.addFinalizer(() => Effect.sync(() => subscribers.endAll()))
 
-    // Later changes are in the next update.
-    const first = (): ReadonlyArray<Uint8Array> => [...list().snapshot(circuits, now()), past(), alive()]
+    const first = (): ReadonlyArray<Uint8Array> => {
+      const snapshot = latest().snapshot(circuits, now())
+      // All readers know the same list. Later changes are in the next update.
+      tell()
+      return [...snapshot, past(), alive()]
+    }
 
     return {
-      list,
+      length: (limit) => latest().lengthOf(limit),
+      list: (limit) => Effect.map(prepare(limit), (list) => list.body(limit)),
+      prepare: Effect.suspend(() => prepare(circuits)),
       expire: () => known.expire(),
       circuit: (breaker, circuit) => listing.show(breaker, circuit, now()),
       history: (name, key) => histories.of(name, key),

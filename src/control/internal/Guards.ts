@@ -14,6 +14,7 @@ import type { unhandled } from "effect/Types"
 import * as Text from "../../core/internal/Text.ts"
 import * as ControlApi from "../ControlApi.ts"
 import type { Resolved } from "./ControlOptions.ts"
+import * as Refusals from "./Refusals.ts"
 import * as Tokens from "./Tokens.ts"
 import * as WrongTokens from "./WrongTokens.ts"
 
@@ -54,8 +55,10 @@ export const authorization = ({ limits }: Resolved, tokens: ReadonlyArray<Tokens
  * break a rule of the definition.
  */
 export const requests = ({ limits }: Resolved) =>
-  Effect.map(makeLimiter, (limiter) =>
-    ControlApi.Requests.of((httpEffect, { endpoint, group }) =>
+  Effect.gen(function* () {
+    const limiter = yield* makeLimiter
+    const wait = yield* Refusals.makeWait
+    return ControlApi.Requests.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
         if (endpoint.method === "POST") {
           // One who sends what is refused takes nothing from others, and nothing from the changes.
@@ -73,9 +76,9 @@ export const requests = ({ limits }: Resolved) =>
             ? Effect.fail(new ControlApi.InvalidRequest({ message: explain(error) }))
             : Effect.fail(error)
         )
-      })
+      }).pipe(Effect.tapError((error: unknown) => (error instanceof ControlApi.TooManyRequests ? wait : Effect.void)))
     )
-  )
+  })
 
 /**
  * Effect that pays for a number of circuits that are sent, or fails.

@@ -88,10 +88,7 @@ export const circuitsLayer = (
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.CircuitsGroup), "circuits", (handlers) =>
         handlers.handleAll({
           list: ({ query: { limit = circuits } }) =>
-            Effect.suspend(() => {
-              const list = feed.list()
-              return Effect.map(budget(list.lengthOf(limit)), () => json(list.body(limit)))
-            }),
+            Effect.suspend(() => budget(feed.length(limit))).pipe(Effect.andThen(feed.list(limit)), Effect.map(json)),
           get: ({ query: { key, name } }) =>
             Effect.suspend(() => {
               const breaker = registry.entries.get(name)?.breaker
@@ -108,7 +105,10 @@ export const circuitsLayer = (
               const reader = yield* Effect.withFiber((fiber) => Effect.succeed(readerOf(request, name, fiber)))
               const refused = feed.refusal(reader)
               if (refused !== undefined) return yield* Guards.tooMany(refused, 5)
-              if (request.method !== "HEAD") yield* budget(feed.list().lengthOf(circuits))
+              if (request.method !== "HEAD") {
+                yield* budget(feed.length(circuits))
+                yield* feed.prepare
+              }
               return HttpServerResponse.stream(feed.events(reader), {
                 contentType: "text/event-stream",
                 // A proxy that buffers would hold events back, and a connection that is
