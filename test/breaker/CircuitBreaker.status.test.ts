@@ -337,7 +337,7 @@ describe("the log", () => {
       assert.deepStrictEqual(log.lines, [
         {
           level: "Warn",
-          message: `Circuit "api" OPEN after 3 consecutive failures, the last with boom, for 10000 ms`,
+          message: `Circuit "api" OPEN after 3 consecutive failures, for 10000 ms, the last with boom`,
           annotations: annotate("Closed", "Open")
         },
         {
@@ -383,10 +383,10 @@ describe("the log", () => {
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
           ["Warn", `Circuit "api" HELD_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, the hold is over`, undefined],
-          ["Warn", `Circuit "api" OPEN after 1 consecutive failure, the last with boom, for 10000 ms`, undefined],
+          ["Warn", `Circuit "api" OPEN after 1 consecutive failure, for 10000 ms, the last with boom`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined],
           ["Info", `Circuit "api" (a) CLOSED, by hand`, "a"],
-          ["Warn", `Circuit "api" OPEN after 1 consecutive failure, the last with boom, for 10000 ms`, undefined],
+          ["Warn", `Circuit "api" OPEN after 1 consecutive failure, for 10000 ms, the last with boom`, undefined],
           ["Info", `Circuit "api" transitioning to HALF_OPEN`, undefined],
           ["Info", `Circuit "api" CLOSED, by hand`, undefined]
         ]
@@ -409,7 +409,7 @@ describe("the log", () => {
           [`Circuit "${text}" HELD_OPEN by "${text}": ${text}`, text, undefined],
           [`Circuit "${text}" CLOSED, by hand`, text, undefined],
           [
-            `Circuit "${text}" ("${text}") OPEN after 1 consecutive failure, the last with ${text}, for 30000 ms`,
+            `Circuit "${text}" ("${text}") OPEN after 1 consecutive failure, for 30000 ms, the last with ${text}`,
             text,
             text
           ]

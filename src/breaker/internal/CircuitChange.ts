@@ -58,8 +58,11 @@ export const log = ({ from, key, name, to }: Change): Effect.Effect<void> =>
 const words = (from: CircuitState.CircuitState, to: CircuitState.CircuitState): string => {
   const state = StateNames.upper(to._tag)
   switch (to._tag) {
-    case "Open":
-      return `${state} after ${Text.printable(StateNames.because(to.reason, to.cause))}, for ${to.openMillis} ms`
+    case "Open": {
+      // What an error said comes last, so that it is not taken for the words of the line after it.
+      const evidence = StateNames.because(to.reason, to.cause).slice(to.reason.length)
+      return `${state} after ${Text.printable(to.reason)}, for ${to.openMillis} ms${Text.printable(evidence)}`
+    }
     case "HalfOpen":
       return `transitioning to ${state}`
     case "Closed": {

@@ -2,6 +2,7 @@
  * Guards of the routes of a control plane: tokens, limits and bodies.
  */
 import * as ByteSize from "effect/ByteSize"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpApiError from "effect/http-api/HttpApiError"
@@ -13,6 +14,7 @@ import * as RateLimiter from "effect/persistence/RateLimiter"
 import type { unhandled } from "effect/Types"
 import * as Text from "../../core/internal/Text.ts"
 import * as ControlApi from "../ControlApi.ts"
+import * as Buckets from "./Buckets.ts"
 import type { Resolved } from "./ControlOptions.ts"
 import * as Refusals from "./Refusals.ts"
 import * as Tokens from "./Tokens.ts"
@@ -58,12 +60,15 @@ export const requests = ({ limits }: Resolved) =>
   Effect.gen(function* () {
     const limiter = yield* makeLimiter
     const wait = yield* Refusals.makeWait
+    const posts = new Buckets.Buckets(limits.readsPerSecond, 1000)
     return ControlApi.Requests.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
         if (endpoint.method === "POST") {
           // One who sends what is refused takes nothing from others, and nothing from the changes.
           const { name } = yield* ControlApi.Operator
-          yield* limiter(name === undefined ? "posts" : `posts ${name}`, limits.readsPerSecond, "1 second")
+          const now = yield* Clock.currentTimeMillis
+          if (posts.wait(Buckets.nameOf(name), now) > 0) return yield* tooMany("Too many requests", 1)
+          posts.take(Buckets.nameOf(name), now)
           yield* checkBody
         } else if (group.identifier === ControlApi.DashboardGroup.identifier) {
           // A request that needs no token takes nothing from those that have one.
