@@ -140,7 +140,7 @@ const mount = (
       })
       const data = Layer.mergeAll(
         Routes.circuitsLayer(resolved, yield* Guards.circuitBudget(resolved), policies, registry, feed, document),
-        Option.isSome(health) ? Routes.healthLayer(resolved.details, health.value) : Layer.empty,
+        Option.isSome(health) ? Routes.healthLayer(resolved, health.value) : Layer.empty,
         access.changes
           ? Routes.operationsLayer(registry, feed, new ChangeBudgets.ChangeBudgets(resolved.limits))
           : Layer.empty

@@ -17,7 +17,9 @@
  * - Messages and details of checks and the version are left out unless `details`
  *   says otherwise. Then a report is always complete.
  * - Probes share the runs of checks and the age of results with all other
- *   reports. A run is not kept for a prober that has left.
+ *   reports. A result is used again for `ttl`, one second, unless the check or the
+ *   health layer says otherwise: requests need no credentials, and must not be able
+ *   to keep a dependency busy. A run is not kept for a prober that has left.
  * - The request logger leaves probes out.
  * - While the service drains, each response of the router asks its client to
  *   close the connection, so that the next request goes to another instance.
@@ -80,6 +82,11 @@ export interface Options {
    */
   readonly details?:
     boolean | ((request: HttpServerRequest.HttpServerRequest) => boolean | Effect.Effect<boolean>) | undefined
+  /**
+   * How long a result is used again where neither its check nor the health layer
+   * has a `ttl` or a `schedule`. Default: 1 second.
+   */
+  readonly ttl?: Duration.Input | undefined
 }
 
 /**
@@ -87,15 +94,18 @@ export interface Options {
  */
 export const defaults = {
   prefix: "",
-  details: false
+  details: false,
+  ttl: "1 second"
 } as const satisfies Options
 
 /**
- * Options of the routes, checked and with their defaults.
+ * Options of the routes, checked and with their defaults. Durations are
+ * milliseconds.
  */
 export interface Resolved {
   readonly prefix: string
   readonly details: NonNullable<Options["details"]>
+  readonly ttl: number
 }
 
 /**
@@ -107,7 +117,11 @@ export const resolve = (options: Options = {}): Resolved => {
   if (typeof details !== "boolean" && typeof details !== "function") {
     Rules.reject(module, "details", details, "true or false, or a function")
   }
-  return { prefix: Rules.path<string>(module, "prefix", options.prefix ?? defaults.prefix, "empty"), details }
+  return {
+    prefix: Rules.path<string>(module, "prefix", options.prefix ?? defaults.prefix, "empty"),
+    details,
+    ttl: Rules.millis(module, "ttl", options.ttl ?? defaults.ttl, "zero")
+  }
 }
 
 /**
@@ -116,6 +130,7 @@ export const resolve = (options: Options = {}): Resolved => {
 export interface Config {
   readonly prefix?: string
   readonly details?: boolean
+  readonly ttl?: Duration.Duration
 }
 
 /**
@@ -124,6 +139,7 @@ export interface Config {
 export interface ConfigJson {
   readonly prefix?: string
   readonly details?: boolean
+  readonly ttl?: ConfigSchema.DurationJson
 }
 
 /**
@@ -134,7 +150,8 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
   ConfigSchema.checked(
     ConfigSchema.struct({
       prefix: Schema.optionalKey(Schema.String),
-      details: Schema.optionalKey(Schema.Boolean)
+      details: Schema.optionalKey(Schema.Boolean),
+      ttl: Schema.optionalKey(ConfigSchema.DurationInput)
     }),
     (options) => resolve(options)
   ))()
@@ -145,15 +162,16 @@ export const Config: Schema.Codec<Config, ConfigJson> = /* @__PURE__ */ (() =>
 export interface Description {
   readonly prefix: string
   readonly details: boolean | "a function"
+  readonly ttl: number
 }
 
 /**
  * Returns the options of the routes with their defaults, as JSON. `Config` reads
- * it back where `details` is not a function.
+ * it back where `details` is not a function. Durations are milliseconds.
  */
 export const describe = (options?: Options): Description => {
-  const { details, prefix } = resolve(options)
-  return { prefix, details: typeof details === "function" ? "a function" : details }
+  const { details, prefix, ttl } = resolve(options)
+  return { prefix, details: typeof details === "function" ? "a function" : details, ttl }
 }
 
 /**
@@ -233,7 +251,7 @@ export const describeDrain = (options?: DrainOptions): DrainConfigJson => resolv
  * A function for `details` that waits keeps the prober waiting, on `/livez` too.
  */
 export const layer = (options: Options = {}): Layer.Layer<never, never, Health.Health | HttpRouter.HttpRouter> => {
-  const { details, prefix } = resolve(options)
+  const { details, prefix, ttl } = resolve(options)
   const allowed = typeof details === "function" ? byRequest(details) : () => Effect.succeed(details)
   const before = prefix === "" ? "" : `${prefix.slice(1)}/`
   return HttpRouter.use((router) =>
@@ -241,7 +259,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, Health.H
       const health = yield* Health.Health
       for (const [path, kind] of routes) {
         // The router adds the path without a name as well.
-        yield* router.add("*", `/${before}${path}/*`, respond(health, kind, allowed))
+        yield* router.add("*", `/${before}${path}/*`, respond(health, kind, ttl, allowed))
       }
       yield* router.addGlobalMiddleware(HttpEffect.withPreResponseHandler(closeWhileDraining(health)))
     })
@@ -339,7 +357,7 @@ const closeWhileDraining =
       draining ? HttpServerResponse.setHeader(response, "connection", "close") : response
     )
 
-const respond = (health: HealthService, kind: Health.Kind | undefined, details: Details) =>
+const respond = (health: HealthService, kind: Health.Kind | undefined, ttl: number, details: Details) =>
   Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest) {
     if (request.method !== "GET" && request.method !== "HEAD") {
       return HttpServerResponse.empty({ status: 405, headers: { ...headers, allow: "GET, HEAD" } })
@@ -347,7 +365,7 @@ const respond = (health: HealthService, kind: Health.Kind | undefined, details: 
     const { "*": name = "" } = yield* HttpRouter.params
     const query = yield* HttpServerRequest.ParsedSearchParams
     const format = negotiate(request.headers["accept"])
-    return yield* ask(health, kind, name, all(query["exclude"])).pipe(
+    return yield* ask(health, name, { kind, ttl, exclude: all(query["exclude"]) }).pipe(
       Effect.flatMap((report) =>
         Effect.map(details(request), (allowed) => {
           const verbose = query["verbose"] !== undefined
@@ -366,8 +384,10 @@ const unknownCheck = "no check has this name"
 const all = (values: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
   (typeof values === "string" ? [values] : (values ?? [])).filter((value) => value !== "")
 
-const ask = (health: HealthService, kind: Health.Kind | undefined, name: string, exclude: ReadonlyArray<string>) =>
-  name === "" ? health.reportFor({ kind, exclude }) : Effect.flatMap(health.reportFor({ kind, only: [name] }), ofOne)
+const ask = (health: HealthService, name: string, options: Health.ReportOptions) =>
+  name === ""
+    ? health.reportFor(options)
+    : Effect.flatMap(health.reportFor({ ...options, exclude: undefined, only: [name] }), ofOne)
 
 // Who asks for one check asks what it says, critical or not. It may have been removed while it ran.
 const ofOne = ({ status, ...report }: Health.Report): Effect.Effect<Health.Report, { readonly message: string }> => {

@@ -641,6 +641,55 @@ describe("options", () => {
   })
 
   it("are described with a function as one", () => {
-    assert.deepStrictEqual(HealthRoutes.describe({ details: () => true }), { prefix: "", details: "a function" })
+    assert.deepStrictEqual(HealthRoutes.describe({ details: () => true }), {
+      prefix: "",
+      details: "a function",
+      ttl: 1000
+    })
   })
+})
+
+describe("results are used again", () => {
+  /** Runs of a check by requests and reports, one after the other. */
+  const runsOf = (options?: HealthRoutes.Options, settings?: Omit<Health.Options, "checks">) =>
+    Effect.gen(function* () {
+      let runs = 0
+      const count = Health.check(Effect.sync(() => void runs++))
+      const { get, health } = yield* serve({ count }, options, settings)
+      const asked: Array<number> = []
+      for (const path of ["/readyz", "/readyz/count", "/healthz?verbose"]) {
+        yield* get(path)
+        asked.push(runs)
+      }
+      yield* TestClock.adjust("999 millis")
+      yield* get("/readyz")
+      asked.push(runs)
+      yield* TestClock.adjust("1 millis")
+      yield* get("/readyz")
+      asked.push(runs)
+      // In code each report runs its checks.
+      yield* health.reportFor()
+      yield* health.reportFor({ ttl: 0 })
+      asked.push(runs)
+      yield* health.reportFor({ ttl: "1 minute" })
+      asked.push(runs)
+      yield* health.reportFor({ ttl: "1 minute", fresh: true })
+      asked.push(runs)
+      return asked
+    })
+
+  it.effect("for a second, so that who asks often runs no check more often", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* runsOf(), [1, 1, 1, 1, 2, 4, 4, 5])
+    })
+  )
+
+  it.effect("or as long as the routes say, and what the layer says goes before", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* runsOf({ ttl: 0 }), [1, 2, 3, 4, 5, 7, 7, 8])
+      assert.deepStrictEqual(yield* runsOf({ ttl: "1 hour" }), [1, 1, 1, 1, 1, 3, 3, 4])
+      assert.deepStrictEqual(yield* runsOf({}, { ttl: 0 }), [1, 2, 3, 4, 5, 7, 8, 9])
+      assert.deepStrictEqual(yield* runsOf({ ttl: 0 }, { ttl: "1 hour" }), [1, 1, 1, 1, 1, 1, 1, 2])
+    })
+  )
 })

@@ -51,7 +51,7 @@ export interface Options {
   readonly details?: boolean | undefined
   /** Circuits in a list where the request does not ask for a number of them. Default: 500. */
   readonly circuits?: number | undefined
-  /** How often streams get what differs. Default: 1 second. */
+  /** How often streams get what differs, and how old a list or the result of a check may be. Default: 1 second. */
   readonly updates?: Duration.Input | undefined
   /** Length of a period by which activity is counted. 60 periods are kept. Default: 5 seconds. */
   readonly activity?: Duration.Input | undefined

@@ -167,13 +167,15 @@ export const dashboardLayer = (config: DashboardPage.Config) => {
   )
 }
 
-export const healthLayer = (details: boolean, health: Health.Health["Service"]) =>
+export const healthLayer = ({ details, updates }: Resolved, health: Health.Health["Service"]) =>
   HttpApiBuilder.layer(ControlApi.Base.add(ControlApi.HealthGroup)).pipe(
     Layer.provide(
       HttpApiBuilder.group(ControlApi.Base.add(ControlApi.HealthGroup), "health", (handlers) =>
         handlers.handle("report", () =>
           // Without names there are no unknown ones.
-          Effect.map(Effect.orDie(health.reportFor()), (report) => (details ? report : withoutDetails(report)))
+          Effect.map(Effect.orDie(health.reportFor({ ttl: updates })), (report) =>
+            details ? report : withoutDetails(report)
+          )
         )
       )
     )

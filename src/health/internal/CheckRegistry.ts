@@ -24,7 +24,6 @@ import type * as Take from "effect/Take"
 import * as Rules from "../../core/internal/Rules.ts"
 import * as HealthCheck from "./HealthCheck.ts"
 import type { Check, Result } from "./HealthCheck.ts"
-import { defaults } from "./HealthOptions.ts"
 import type { Checks, Resolved } from "./HealthOptions.ts"
 import type { CheckReport } from "./HealthReport.ts"
 import type { Change } from "./HealthService.ts"
@@ -43,6 +42,12 @@ export interface Entry {
   /** Fiber of the last run, which may outlive its report. */
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
+
+/**
+ * Whether results are used again: none, or those that are younger than a number
+ * of milliseconds where their check, the layer and a schedule do not say it.
+ */
+export type Reuse = "none" | number
 
 interface Found {
   readonly report: CheckReport
@@ -166,17 +171,17 @@ export class CheckRegistry {
   }
 
   /** Runs a check, or returns its last result if that is young enough. */
-  ask(entry: Entry, fresh: boolean): Effect.Effect<CheckReport> {
+  ask(entry: Entry, reuse: Reuse): Effect.Effect<CheckReport> {
     return Effect.suspend(() => {
       const { last } = entry
-      return !fresh && last !== undefined && this.isYoung(entry, last.at) ? Effect.succeed(last.report) : entry.flight
+      return last !== undefined && this.isYoung(entry, last.at, reuse) ? Effect.succeed(last.report) : entry.flight
     })
   }
 
   /** Asks several checks at the same time. A check that is removed while it runs is left out. */
-  askAll(entries: ReadonlyArray<Entry>, fresh: boolean): Effect.Effect<ReadonlyArray<CheckReport>> {
+  askAll(entries: ReadonlyArray<Entry>, reuse: Reuse): Effect.Effect<ReadonlyArray<CheckReport>> {
     return Effect.map(
-      Effect.forEach(entries, (entry) => this.ask(entry, fresh), { concurrency: "unbounded" }),
+      Effect.forEach(entries, (entry) => this.ask(entry, reuse), { concurrency: "unbounded" }),
       (found) =>
         found.filter((_, i) => {
           const entry = entries[i]
@@ -223,8 +228,9 @@ export class CheckRegistry {
     return this.turns === undefined || kinds.includes("liveness") ? effect : this.turns.withPermits(1)(effect)
   }
 
-  private isYoung({ check }: Entry, at: bigint): boolean {
-    const ttl = check.ttl ?? this.options.ttl ?? (this.isScheduled ? Number.POSITIVE_INFINITY : defaults.ttl)
+  private isYoung({ check }: Entry, at: bigint, reuse: Reuse): boolean {
+    if (reuse === "none") return false
+    const ttl = check.ttl ?? this.options.ttl ?? (this.isScheduled ? Number.POSITIVE_INFINITY : reuse)
     return Number(this.clock.monotonicTimeNanosUnsafe() - at) / 1e6 < ttl
   }
 

@@ -19,6 +19,11 @@ export interface KindOptions {
   readonly kind?: Kind | undefined
   /** Whether to run checks whose result is still young enough. Default: `false`. */
   readonly fresh?: boolean | undefined
+  /**
+   * How long a result is used again where neither its check nor the layer has a
+   * `ttl` or a `schedule`. Default: 0.
+   */
+  readonly ttl?: Duration.Input | undefined
   readonly only?: undefined
   readonly exclude?: undefined
 }
@@ -36,6 +41,11 @@ export interface ReportOptions {
   readonly kind?: Kind | undefined
   /** Whether to run checks whose result is still young enough. Default: `false`. */
   readonly fresh?: boolean | undefined
+  /**
+   * How long a result is used again where neither its check nor the layer has a
+   * `ttl` or a `schedule`. Default: 0.
+   */
+  readonly ttl?: Duration.Input | undefined
   /** Names of the checks to report on. Default: all. */
   readonly only?: ReadonlyArray<string> | undefined
   /** Names of checks to leave out. Default: none. */

@@ -11,8 +11,9 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Rules from "../../core/internal/Rules.ts"
-import type { CheckRegistry, Entry } from "./CheckRegistry.ts"
+import type { CheckRegistry, Entry, Reuse } from "./CheckRegistry.ts"
 import * as HealthCheck from "./HealthCheck.ts"
+import { defaults } from "./HealthOptions.ts"
 import { statusOf, type CheckReport, type Report } from "./HealthReport.ts"
 import { NotHealthyError, UnknownCheckError, type ReportOptions, type WaitOptions } from "./HealthService.ts"
 
@@ -38,6 +39,10 @@ export const resolveWait = (options: WaitOptions) => {
       options.timeout === undefined ? undefined : Duration.millis(Rules.millis(module, "timeout", options.timeout))
   }
 }
+
+// As the default of the layer, where a report does not say more.
+const resolveTtl = (ttl: ReportOptions["ttl"]): number =>
+  ttl === undefined ? defaults.ttl : Rules.millis(module, "ttl", ttl, "zero")
 
 export class Reports {
   private readonly registry: CheckRegistry
@@ -66,16 +71,16 @@ export class Reports {
 
   reportFor(options: ReportOptions = {}): Effect.Effect<Report, UnknownCheckError> {
     return Effect.flatMap(this.select(options), (entries) => {
-      const fresh = options.fresh === true
+      const reuse = options.fresh === true ? "none" : resolveTtl(options.ttl)
       switch (options.kind) {
         case "readiness":
-          return this.readiness(entries, fresh)
+          return this.readiness(entries, reuse)
         case "startup":
-          return this.startup(entries, fresh, options.only === undefined && options.exclude === undefined)
+          return this.startup(entries, reuse, options.only === undefined && options.exclude === undefined)
         case "liveness":
-          return Effect.map(this.registry.askAll(entries, fresh), (checks) => this.assemble(checks))
+          return Effect.map(this.registry.askAll(entries, reuse), (checks) => this.assemble(checks))
         default:
-          return this.whetherDraining(entries, fresh)
+          return this.whetherDraining(entries, reuse)
       }
     })
   }
@@ -146,27 +151,27 @@ export class Reports {
   }
 
   // Asks the checks: whether the service drains is seen when they have answered.
-  private whetherDraining(entries: ReadonlyArray<Entry>, fresh: boolean): Effect.Effect<Report> {
-    return Effect.map(this.registry.askAll(entries, fresh), (checks) =>
+  private whetherDraining(entries: ReadonlyArray<Entry>, reuse: Reuse): Effect.Effect<Report> {
+    return Effect.map(this.registry.askAll(entries, reuse), (checks) =>
       this.assemble(checks, this.isDraining ? "draining" : undefined)
     )
   }
 
-  private readiness(entries: ReadonlyArray<Entry>, fresh: boolean): Effect.Effect<Report> {
+  private readiness(entries: ReadonlyArray<Entry>, reuse: Reuse): Effect.Effect<Report> {
     return Effect.suspend(() =>
       this.isDraining
         ? Effect.succeed(
             this.assemble(this.registry.lastKnown(entries, this.registry.startedAt, "not run yet"), "draining")
           )
-        : this.whetherDraining(entries, fresh)
+        : this.whetherDraining(entries, reuse)
     )
   }
 
-  private startup(entries: ReadonlyArray<Entry>, fresh: boolean, isComplete: boolean): Effect.Effect<Report> {
+  private startup(entries: ReadonlyArray<Entry>, reuse: Reuse, isComplete: boolean): Effect.Effect<Report> {
     return Effect.gen({ self: this }, function* () {
       if (this.isStarted) return this.assemble(entries.flatMap(({ passed }) => passed ?? []))
       const missing = entries.filter(({ passed }) => passed === undefined)
-      const found = new Map((yield* this.registry.askAll(missing, fresh)).map((report) => [report.name, report]))
+      const found = new Map((yield* this.registry.askAll(missing, reuse)).map((report) => [report.name, report]))
       const checks = entries.flatMap(({ name, passed }) => passed ?? found.get(name) ?? [])
       this.isStarted ||= isComplete && checks.length > 0 && checks.every(({ status }) => status === "healthy")
       return this.assemble(checks)

@@ -77,11 +77,12 @@ export const contracts = [
     resolve: HealthRoutes.resolve,
     config: HealthRoutes.Config,
     describe: HealthRoutes.describe,
-    examples: [{ prefix: "/internal/v1", details: true }],
+    examples: [{ prefix: "/internal/v1", details: true, ttl: 0 }, { ttl: "5 seconds" }],
     refused: [
       [{ prefix: "internal" }, "prefix", 'a path of plain segments such as "/internal", or ""'],
       [{ prefix: 1 }, "prefix", 'a path of plain segments such as "/internal", or ""'],
-      [{ details: "yes" }, "details", "true or false, or a function"]
+      [{ details: "yes" }, "details", "true or false, or a function"],
+      [{ ttl: -1 }, "ttl", negative]
     ]
   }),
   contract<HealthRoutes.DrainOptions>({
