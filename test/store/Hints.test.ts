@@ -185,6 +185,9 @@ describe("hints of a table", () => {
     Effect.gen(function* () {
       const memory = MemoryTable.make()
       const { cell, store } = yield* open(memory)
+      // Heard before, and not read yet.
+      memory.tell({ resourceKey: "payments", version: undefined })
+      yield* TestClock.adjust(1)
       memory.faults.down = true
       yield* store.update(cell, 0, (state, now) => [CircuitState.reset(state, now), undefined])
       assert.isFalse((yield* store.status).reachable)
