@@ -231,6 +231,21 @@ describe("holds", () => {
     })
   )
 
+  it.effect("fails where others write the circuit before each try", () =>
+    Effect.gen(function* () {
+      const fleet = world()
+      yield* put(fleet, "a", open)
+      fleet.memory.faults.conflicts = true
+      for (const command of ["hold-open", "reset"]) {
+        const fiber = yield* Effect.forkChild(run(fleet, [command, "a"]), { startImmediately: true })
+        yield* TestClock.adjust("15 seconds")
+        const { code, err } = yield* Fiber.join(fiber)
+        assert.strictEqual(code, 1)
+        assert.include(err, "the row of a had another version at each of 20 writes")
+      }
+    })
+  )
+
   it.effect("says that counts reset where a closed circuit is reset", () =>
     Effect.gen(function* () {
       const fleet = world()
@@ -440,6 +455,26 @@ describe("watch", () => {
       assert.deepStrictEqual(yield* TestConsole.logLines, [
         "1970-01-01T00:00:00.110Z b OPEN, 5 failures, next probe in 30s, opened: 5 consecutive failures, changed by web-1"
       ])
+    }).pipe(Effect.provide(TestConsole.layer))
+  )
+
+  it.effect("reads no more than twice a second for messages that are not true", () =>
+    Effect.gen(function* () {
+      const fleet = world()
+      yield* put(fleet, "a", open)
+      const fiber = yield* Effect.forkChild(run(fleet, ["watch"], { shared: true }), { startImmediately: true })
+      yield* TestClock.adjust(10)
+      fleet.memory.operations.length = 0
+      for (let i = 0; i < 2000; i++) {
+        fleet.memory.tell({ resourceKey: "a", version: Number.MAX_SAFE_INTEGER })
+        fleet.memory.tell({ resourceKey: undefined, version: undefined })
+        yield* TestClock.adjust(5)
+      }
+      assert.isAtMost(fleet.memory.operations.length, 24)
+      yield* put(fleet, "a", held)
+      yield* TestClock.adjust(500)
+      yield* Fiber.interrupt(fiber)
+      assert.lengthOf(yield* TestConsole.logLines, 2)
     }).pipe(Effect.provide(TestConsole.layer))
   )
 

@@ -23,6 +23,8 @@ export interface Faults {
   late: boolean
   /** What the table's clock is ahead of the processes'. */
   ahead: number
+  /** No write finds the version that it expects. */
+  conflicts: boolean
   /** Nobody hears of writes. */
   deaf: boolean
 }
@@ -65,6 +67,7 @@ const none: Faults = {
   hangsReplies: false,
   late: false,
   ahead: 0,
+  conflicts: false,
   deaf: false
 }
 
@@ -129,7 +132,7 @@ export const make = (faults: Partial<Faults> = {}): MemoryTable => {
             const before = rows.get(draft.resourceKey)
             const micros = Math.floor(at * 1000)
             const last = before === undefined ? 0 : seen(before).version
-            if (last !== expected) return undefined
+            if (last !== expected || state.conflicts) return undefined
             const version = last < Number.MAX_SAFE_INTEGER - 1 ? Math.max(last + 1, micros) : micros
             const { data, resourceKey, updatedBy } = draft
             const row = { resourceKey, data, updatedBy, version, updatedAt: at }

@@ -38,7 +38,7 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
       let last = versions(first)
       const seen = (listing: Place.Listing) => {
         const now = versions(listing)
-        gather = now === last ? Math.min(every, gather * 2) : pause
+        gather = now === last ? Math.min(every / 2, gather * 2) : pause
         last = now
         return viewer.seen(listing)
       }
