@@ -640,7 +640,7 @@ export const laws = <E = never, R = never>(
     Effect.gen(function* () {
       const one = yield* table()
       const open = () =>
-        CircuitStoreTable.make(one, { timeout: "10 seconds", pollEvery: "1 second", spread: 0, log: false })
+        CircuitStoreTable.make(one, { timeout: "10 seconds", pollEvery: "250 millis", spread: 0, log: false })
       const [mine, theirs] = [yield* open(), yield* open()]
       const cells = [
         new CircuitHistory.Cell("a"),
@@ -659,12 +659,12 @@ export const laws = <E = never, R = never>(
       ]
       for (const spoil of spoilt) {
         yield* spoil
-        yield* sleep(1500)
+        yield* sleep(500)
         yield* mine.update(cells[0], 0, (state, now) => [
           CircuitState.hold(state, { as: "HeldOpen", by: "ops" }, now),
           undefined
         ])
-        yield* sleep(2500)
+        yield* sleep(1200)
         const row = yield* there(yield* readOne(one, "a"))
         yield* Law.same(CircuitTable.decode(row.data)?.state._tag, "HeldOpen", "the row")
         yield* isTrue(Number.isSafeInteger(row.version) && row.version > 0)
@@ -674,7 +674,7 @@ export const laws = <E = never, R = never>(
           undefined
         ])
         yield* Law.same(after._tag, "Closed", "the state after a reset")
-        yield* sleep(1500)
+        yield* sleep(500)
       }
       yield* Law.same(cells[2].current._tag, "Closed", "the view of another circuit")
       for (const store of [mine, theirs]) {
