@@ -122,6 +122,7 @@ export const make = (options?: Options): Effect.Effect<CircuitTable.CircuitTable
     const writeRow = redis.eval(writeScript)
     const sweepRows = redis.eval(sweepScript)
 
+    const failedTo = failures(prefix)
     const readParts = (resourceKeys: ReadonlyArray<string>) =>
       Effect.forEach(partsOf(resourceKeys), (part) => readRows(rows, part))
 
@@ -194,31 +195,55 @@ const toRow = ([resourceKey, version, data, updatedBy, updatedAt]: Found): Circu
   updatedAt: Number(updatedAt)
 })
 
-/** Returns the error of an operation. */
-const failedTo =
+/** Returns the errors of operations on the keys of a prefix. */
+const failures =
+  (prefix: string) =>
   (what: string) =>
   (error: Redis.RedisError): CircuitTable.TableError =>
-    new CircuitTable.TableError({ message: `Redis could not ${what}: ${reason(error.cause)}`, cause: error })
+    new CircuitTable.TableError({ message: `Redis could not ${what}: ${reason(error.cause, prefix)}`, cause: error })
 
-const reason = (cause: unknown): string => {
+const reason = (cause: unknown, prefix: string): string => {
   // Where a host has several addresses, the error that sums up has a code and no message.
   const { code, message } = cause instanceof Error ? (cause as Error & { readonly code?: unknown }) : {}
-  return Redact.secrets(String(message || code || "unknown error"))
+  const text = Redact.secrets(String(message || code || "unknown error"))
     .replace(/\s+/g, " ")
     .slice(0, 300)
+  const right = lacking(text, prefix)
+  return right === undefined ? text : `the user lacks ${right.what}: ACL SETUSER <user> ${right.rule}`
+}
+
+/** Returns the right that an error says is missing, by the words of the versions of Redis. */
+const lacking = (text: string, prefix: string): { readonly what: string; readonly rule: string } | undefined => {
+  if (!/NOPERM|executing the script|ACL failure in script/.test(text)) return undefined
+  if (text.includes("channel")) return { what: `the channels {${prefix}:*`, rule: `&{${prefix}:*` }
+  if (/\b(access|keys?)\b/.test(text)) return { what: `the keys {${prefix}:*`, rule: `~{${prefix}:*` }
+  const command = (/'([\w|]+)' command/.exec(text) ?? /\b([A-Z]+): /.exec(text))?.[1]?.toLowerCase()
+  return command === undefined ? undefined : { what: `the command ${command}`, rule: `+${command}` }
 }
 
 // `integer` is 0 for an invalid version, so that a row that somebody spoilt can
 // be written over. `%d` and `tostring` of Lua spoil numbers of
 // this size. What is too long stays in Redis, also where a user may not run HSTRLEN.
+// A user may lack a command: the name of it is told, and no row counts as absent for that.
 const prelude = `
+local function checked(command, reply)
+  if type(reply) == "table" and reply.err then error(command .. ": " .. reply.err) end
+  return reply
+end
+local function call(command, ...) return checked(command, redis.pcall(command, ...)) end
+-- What is stored under our keys may be of others.
+local function tolerant(command, ...)
+  local reply = redis.pcall(command, ...)
+  if type(reply) == "table" and reply.err and reply.err:find("WRONGTYPE", 1, true) then return {} end
+  return checked(command, reply)
+end
 local function integer(text)
   local n = tonumber(text or nil)
   if n and n >= 0 and n < 9007199254740992 and n == math.floor(n) then return n end
   return 0
 end
 local function text(n) return string.format("%.0f", n) end
-local time = redis.call("TIME")
+local time = call("TIME")
 local micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local now = math.floor(micros / 1000)
 local function bounded(value, most)
@@ -230,8 +255,8 @@ local function read(rows, resourceKeys)
     local key = rows .. resourceKey
     local length = redis.pcall("HSTRLEN", key, "data")
     local isLong = type(length) == "number" and length > ${CircuitTable.maxData}
-    local row = redis.pcall("HMGET", key, "version", "updatedBy", "updatedAt", isLong and "version" or "data")
-    if row.err == nil and (row[1] or row[4]) then
+    local row = tolerant("HMGET", key, "version", "updatedBy", "updatedAt", isLong and "version" or "data")
+    if row[1] or row[4] then
       found[#found + 1] = {
         resourceKey, text(integer(bounded(row[1], 100))), isLong and "" or bounded(row[4], ${CircuitTable.maxData}),
         bounded(row[2], ${maxUpdatedBy}), text(integer(bounded(row[3], 100)))
@@ -263,7 +288,7 @@ const changesScript = /* @__PURE__ */ (() =>
   Redis.script((updated: string, since: number | undefined, rows: string) => [updated, since ?? "-inf", rows, batch], {
     numberOfKeys: 1,
     lua: `${prelude}
-local changed = redis.call("ZRANGEBYSCORE", KEYS[1], ARGV[1], "+inf")
+local changed = call("ZRANGEBYSCORE", KEYS[1], ARGV[1], "+inf")
 local first, rest = {}, {}
 for _, resourceKey in ipairs(changed) do
   if #resourceKey > ${maxKey} then
@@ -306,20 +331,20 @@ const writeScript = /* @__PURE__ */ (() =>
       numberOfKeys: 3,
       lua: `${prelude}
 local channel, expected, resourceKey, data, updatedBy, state, failureCount, openUntil = unpack(ARGV)
-local stored = redis.pcall("HGET", KEYS[1], "version")
+local stored = tolerant("HGET", KEYS[1], "version")
 local version = type(stored) == "string" and integer(stored) or 0
 if version ~= tonumber(expected) then return false end
 version = text(version < 9007199254740990 and math.max(version + 1, micros) or micros)
-redis.call("ZADD", KEYS[2], text(now), resourceKey)
+call("ZADD", KEYS[2], text(now), resourceKey)
 if state == "CLOSED" then
-  redis.call("ZADD", KEYS[3], text(now), resourceKey)
+  call("ZADD", KEYS[3], text(now), resourceKey)
 else
-  redis.call("ZREM", KEYS[3], resourceKey)
+  call("ZREM", KEYS[3], resourceKey)
 end
-redis.call("DEL", KEYS[1])
-redis.call("HSET", KEYS[1], "version", version, "data", data, "updatedBy", updatedBy, "updatedAt", text(now),
+call("DEL", KEYS[1])
+call("HSET", KEYS[1], "version", version, "data", data, "updatedBy", updatedBy, "updatedAt", text(now),
   "state", state, "failureCount", failureCount)
-if openUntil then redis.call("HSET", KEYS[1], "openUntil", openUntil) end
+if openUntil then call("HSET", KEYS[1], "openUntil", openUntil) end
 redis.pcall("PUBLISH", channel, '{"resourceKey":' .. cjson.encode(resourceKey) .. ',"version":' .. version .. "}")
 return version
 `
@@ -340,13 +365,13 @@ const sweepScript = /* @__PURE__ */ (() =>
     {
       numberOfKeys: 2,
       lua: `${prelude}
-for i = 4, #ARGV do redis.call("ZADD", KEYS[2], "XX", text(now), ARGV[i]) end
+for i = 4, #ARGV do call("ZADD", KEYS[2], "XX", text(now), ARGV[i]) end
 local until_ = text(math.floor(now - tonumber(ARGV[2])))
 local removed = 0
-for _, resourceKey in ipairs(redis.call("ZRANGEBYSCORE", KEYS[2], "-inf", until_, "LIMIT", 0, ARGV[3])) do
-  removed = removed + redis.call("DEL", ARGV[1] .. resourceKey)
-  redis.call("ZREM", KEYS[1], resourceKey)
-  redis.call("ZREM", KEYS[2], resourceKey)
+for _, resourceKey in ipairs(call("ZRANGEBYSCORE", KEYS[2], "-inf", until_, "LIMIT", 0, ARGV[3])) do
+  removed = removed + call("DEL", ARGV[1] .. resourceKey)
+  call("ZREM", KEYS[1], resourceKey)
+  call("ZREM", KEYS[2], resourceKey)
 end
 return removed
 `

@@ -156,14 +156,16 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
         []
       )
 
-      const held = yield* run(url, ["hold-open", "*", "--for", "10m", "--reason", "a\u001b[31m'b", "--json"], env)
+      const held = yield* run(url, ["hold-open", "*", "--for", "10m", "--reason", "a'b", "--json"], env)
       assert.deepStrictEqual(
         decode(Output.Changes, held.out).changes.map(({ after, changed }) => [changed, after.state, after.reason]),
         [
-          [true, "HELD_OPEN", "a\u001b[31m'b"],
-          [true, "HELD_OPEN", "a\u001b[31m'b"]
+          [true, "HELD_OPEN", "a'b"],
+          [true, "HELD_OPEN", "a'b"]
         ]
       )
+      const unseen = yield* run(url, ["hold-open", "payments", "--reason", "a\u001b[31mb"], env)
+      assert.deepStrictEqual([unseen.code, unseen.out], [2, ""])
       const by = decode(Output.Changes, held.out).changes[0]!.after.heldBy!
       assert.match((yield* run(url, ["status", "payments"], env)).out, new RegExp(`held by ${by}, ends in \\d+m`))
       assert.strictEqual((yield* run(url, ["release", "payments"], env)).out, "payments: HELD OPEN -> CLOSED")
@@ -204,7 +206,7 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
       ],
       [
         "for a host that is none",
-        (url) => (url.hostname = "no.such.host.invalid"),
+        (url) => Object.assign(url, { search: "sslmode=require", hostname: "no.such.host.invalid" }),
         /^resilience: cannot reach PostgreSQL at no\.such\.host\.invalid.*: (no such host|the host's name cannot be looked up)$/
       ],
       [
@@ -270,7 +272,10 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })("resi
         })
         const refused = yield* run(reader, ["setup", "--yes", "--table", "mine"])
         assert.strictEqual(refused.code, 1)
-        assert.match(refused.err, /^resilience: permission denied for user reader [^\n]*$/)
+        assert.match(
+          refused.err,
+          /^resilience: the role reader lacks CREATE on schema public: GRANT CREATE ON SCHEMA public TO reader, or let another role run `resilience setup` [^\n]*$/
+        )
       })
     )
 

@@ -184,7 +184,10 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "60 seconds" })("Pos
         assert.isDefined(yield* table.write(draft("a"), 0))
         assert.strictEqual(yield* table.sweep({ used: ["a"], idleMillis: 1, limit: 1 }), 0)
         const { message } = yield* Effect.flip(withClient(app)(CircuitMigration.apply({ table: "another" })))
-        assert.strictEqual(message, "database user may not do this: permission denied for schema public")
+        assert.strictEqual(
+          message,
+          "the role app lacks CREATE on schema public: GRANT CREATE ON SCHEMA public TO app, or let another role run `resilience setup`"
+        )
       })
     )
   })

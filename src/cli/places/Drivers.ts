@@ -155,6 +155,6 @@ export const layer = (operator: string): Layer.Layer<Stores.Stores> =>
 export const http: Layer.Layer<HttpClient.HttpClient> = FetchHttpClient.layer.pipe(
   Layer.provide([
     Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" }),
-    Layer.succeed(FetchHttpClient.Fetch, BoundedFetch.make(globalThis.fetch))
+    Layer.succeed(FetchHttpClient.Fetch, BoundedFetch.make(fetch))
   ])
 )

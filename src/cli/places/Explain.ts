@@ -38,8 +38,12 @@ export const explain = (error: unknown, target: Stores.Target, table: string): s
   }
   if (has("3D000")) return `there is no database ${Print.safe(String(where.database ?? where.username ?? ""))}: ${at}`
   if (matches(/DB index is out of range/)) return `there is no database ${where.database ?? 0}: ${at}`
-  if (has("42P01")) return `there is no table ${Print.safe(table)}: run "resilience setup" (${at})`
   if (has("3F000")) return `there is no schema for table ${Print.safe(table)} (${at})`
+  // A table says which right is missing.
+  const named =
+    error instanceof TableError && /\bthe (role|user)\b.* lacks |^row security|does not own/.test(error.message)
+  if (named) return `${scrub(error.message, where)} (${at})`
+  if (has("42P01")) return `there is no table ${Print.safe(table)}: run "resilience setup" (${at})`
   if (has("42501") || matches(/^NOPERM\b/)) return `permission denied${user} (${at})`
   if (has("53300")) return `too many connections (${at})`
   if (has("57P03", "57P01") || matches(/^LOADING\b/)) return `the server is starting or stopping (${at})`

@@ -11,6 +11,7 @@ import * as SqlError from "effect/sql/SqlError"
 import * as Background from "../../core/internal/Background.ts"
 import * as Redact from "../../core/internal/Redact.ts"
 import { TableError } from "../CircuitTable.ts"
+import * as SqlRights from "./SqlRights.ts"
 
 /**
  * Runs an operation on the client that is there, outside of any transaction of
@@ -25,7 +26,7 @@ export const run = <A>(
     const sql = client.withoutTransforms()
     return Background.promptly(operation(sql)).pipe(
       Effect.updateContext((context: Context.Context<never>) => Context.omit(sql.transactionService)(context)),
-      Effect.mapError((error) => tableError(error, table)),
+      Effect.catch((error) => Effect.flatMap(explained(sql, error, table), Effect.fail)),
       // Where a connection is lost within a transaction, its end is a defect.
       Effect.catchCause((cause) => {
         const lost = cause.reasons
@@ -36,6 +37,31 @@ export const run = <A>(
       })
     )
   })
+
+/** Returns the `TableError` of an error, which names the right that is missing if one is. */
+const explained = (
+  sql: SqlClient.SqlClient,
+  error: SqlError.SqlError | TableError,
+  table: string
+): Effect.Effect<TableError> => {
+  const plain = tableError(error, table)
+  if (error._tag === "TableError" || !sql.onDialectOrElse({ pg: () => true, orElse: () => false })) {
+    return Effect.succeed(plain)
+  }
+  const code = codeOf(error)
+  // A schema that a role may not use is as none to it, with its tables.
+  const isAsNone = code === "42P01" || code === "3F000"
+  if (code !== "42501" && !isAsNone) return Effect.succeed(plain)
+  return Background.promptly(SqlRights.lacking(sql, table, detailOf(error.reason.cause, error))).pipe(
+    Effect.updateContext((context: Context.Context<never>) => Context.omit(sql.transactionService)(context)),
+    Effect.map((message) =>
+      message === undefined || (isAsNone && !message.includes("USAGE"))
+        ? plain
+        : new TableError({ message, cause: error })
+    ),
+    Effect.orElseSucceed(() => plain)
+  )
+}
 
 /**
  * Returns the `TableError` of an error of a client.
