@@ -8,10 +8,14 @@ import type * as HealthReport from "../src/health/internal/HealthReport.ts"
 /** Error of a request that the server refused. */
 export class Refused extends Error {
   readonly status: number
+  /** Milliseconds after which the server wants to be asked again, 0 if it does not say. */
+  readonly retryAfter: number
 
-  constructor(status: number, message: string) {
+  constructor({ headers, status }: Response, message: string) {
     super(message)
     this.status = status
+    const seconds = Number(headers.get("retry-after"))
+    this.retryAfter = seconds > 0 && seconds <= 60 ? seconds * 1000 : 0
   }
 }
 
@@ -33,22 +37,30 @@ export const refusal = async (response: Response): Promise<Refused> => {
   try {
     // Errors of the control plane have a message. Others come from a proxy.
     const { message } = (await response.json()) as { readonly message?: unknown }
-    if (typeof message === "string") return new Refused(response.status, message)
+    if (typeof message === "string") return new Refused(response, message)
   } catch {
     // Not JSON.
   }
-  return new Refused(response.status, `The server answered with ${response.status}`)
+  return new Refused(response, `The server answered with ${response.status}`)
 }
 
+/** How often a reading request that came too soon is sent again. */
+const maxRepeats = 3
+
 const request = async (path: string, token: string | undefined, init: RequestInit = {}): Promise<unknown> => {
-  const response = await fetch(urlOf(path), {
-    cache: "no-store",
-    ...init,
-    headers: { ...authorization(token), ...(init.body === undefined ? {} : { "content-type": "application/json" }) },
-    signal: AbortSignal.timeout(10_000)
-  })
-  if (!response.ok) throw await refusal(response)
-  return response.json()
+  for (let repeats = 0; ; repeats++) {
+    const response = await fetch(urlOf(path), {
+      cache: "no-store",
+      ...init,
+      headers: { ...authorization(token), ...(init.body === undefined ? {} : { "content-type": "application/json" }) },
+      signal: AbortSignal.timeout(10_000)
+    })
+    if (response.ok) return response.json()
+    const refused = await refusal(response)
+    // Changes are the operator's to repeat.
+    if (refused.status !== 429 || init.method === "POST" || repeats >= maxRepeats) throw refused
+    await new Promise((resolve) => setTimeout(resolve, refused.retryAfter))
+  }
 }
 
 // The casts are safe: the server encodes its answers with the same types.

@@ -102,7 +102,9 @@ export const connect = ({ onEvent, onReceived, onStatus, token }: Options): Conn
     if (lost instanceof Api.Refused && (lost.status === 401 || lost.status === 403)) {
       return onStatus({ _tag: "Unauthorized", message: lost.message })
     }
-    const delay = Math.min(maxDelay, firstDelay * 2 ** Math.min(failures++, 10)) * (0.5 + Math.random() / 2)
+    const backoff = Math.min(maxDelay, firstDelay * 2 ** Math.min(failures++, 10)) * (0.5 + Math.random() / 2)
+    // Those who were refused together do not return together.
+    const delay = backoff + (lost instanceof Api.Refused ? lost.retryAfter : 0)
     isLost = true
     onStatus({ _tag: "Lost", why: messageOf(lost), retryAt: Date.now() + delay })
     timer = setTimeout(() => void open(), delay)

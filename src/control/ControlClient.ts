@@ -24,6 +24,7 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import * as PlainText from "../core/internal/PlainText.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as ControlApi from "./ControlApi.ts"
@@ -71,8 +72,10 @@ export const resolve = ({ token, url }: Options): Resolved => {
  *
  * Throws an `InvalidOptionError` for an address that is not an http or https URL,
  * or that holds a user, a query or a fragment. A token that goes to another
- * machine over http is logged as a warning. Nothing is tried again: an
- * operation may have been done although its answer was lost.
+ * machine over http is logged as a warning. A reading request that is refused
+ * with 429 waits for `retry-after`, if that is at most 2 seconds, and is sent again, three
+ * times at most. Nothing else is tried again: an operation may have been done
+ * although its answer was lost.
  */
 export const make = (options: Options): Effect.Effect<ControlClient, never, HttpClient.HttpClient> => {
   const { token, url } = resolve(options)
@@ -80,10 +83,30 @@ export const make = (options: Options): Effect.Effect<ControlClient, never, Http
   const client = HttpApiClient.make(ControlApi.Api, {
     baseUrl: url,
     transformClient: (client) =>
-      token === undefined ? client : HttpClient.mapRequest(client, HttpClientRequest.bearerToken(token))
+      patient(token === undefined ? client : HttpClient.mapRequest(client, HttpClientRequest.bearerToken(token)))
   })
   return warning === undefined ? client : Effect.andThen(Effect.logWarning(warning), client)
 }
+
+const maxRepeats = 3
+const maxWaitSeconds = 2
+
+/** Sends reading requests again that came too soon. */
+const patient = <E, R>(client: HttpClient.HttpClient.With<E, R>): HttpClient.HttpClient.With<E, R> =>
+  HttpClient.transform(client, (response, { method }) => {
+    const ask = (repeats: number): typeof response =>
+      Effect.flatMap(response, (answer) => {
+        const seconds = Number(answer.headers["retry-after"])
+        const isTooSoon = method === "GET" && answer.status === 429 && repeats < maxRepeats
+        if (!isTooSoon || !(seconds > 0 && seconds <= maxWaitSeconds)) return Effect.succeed(answer)
+        // The rest of the body is not waited for.
+        return Effect.ignore(Stream.runHead(answer.stream)).pipe(
+          Effect.andThen(Effect.sleep(seconds * 1000)),
+          Effect.andThen(ask(repeats + 1))
+        )
+      })
+    return ask(0)
+  })
 
 const address = (url: string | URL): string => {
   const rule = "an http or https URL without user, query and fragment"

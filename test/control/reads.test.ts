@@ -74,6 +74,25 @@ describe("refusals", () => {
     })
   )
 
+  it.live("are waited for by the client, which reads then, and not for a long time", () =>
+    Effect.gen(function* () {
+      const { breaker, client } = yield* plane({ limits: { circuitsPerSecond: 4 } })
+      for (const name of "abc") yield* breaker(name)
+      const { circuits } = yield* client
+      const totals = yield* Effect.replicateEffect(circuits.list({ query: {} }), 2)
+      assert.deepStrictEqual(
+        totals.map(({ total }) => total),
+        [3, 3]
+      )
+      const much = yield* plane({ limits: { changesPerMinute: 1 } })
+      yield* much.breaker("a")
+      const { operations } = yield* much.client
+      const payload = { name: "a", reason: "maintenance", by: "ada" }
+      yield* operations.reset({ payload })
+      assert.strictEqual((yield* Effect.flip(operations.reset({ payload })))._tag, "TooManyRequests")
+    })
+  )
+
   it.effect("wait as long as there are not too many of them", () =>
     Effect.gen(function* () {
       const wait = yield* Refusals.makeWait

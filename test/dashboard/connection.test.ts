@@ -67,6 +67,19 @@ describe("a stream", () => {
     assert.deepStrictEqual(statuses, ["Connecting", "Live", "Lost"])
   })
 
+  it("that is refused because it came too soon is opened when the server says, not earlier", async () => {
+    let asked = 0
+    vi.stubGlobal("fetch", () => {
+      asked++
+      return Promise.resolve(Response.json({ message: "Too many" }, { status: 429, headers: { "retry-after": "5" } }))
+    })
+    await connect()
+    await vi.advanceTimersByTimeAsync(5000)
+    assert.deepStrictEqual([asked, statuses], [1, ["Connecting", "Lost"]])
+    await vi.advanceTimersByTimeAsync(500)
+    assert.strictEqual(asked, 2)
+  })
+
   it("whose signs of life are months apart is not lost at once", async () => {
     await connect()
     streams[0]?.(alive(10_000_000_000))

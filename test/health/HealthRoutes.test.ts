@@ -654,7 +654,11 @@ describe("results are used again", () => {
   const runsOf = (options?: HealthRoutes.Options, settings?: Omit<Health.Options, "checks">) =>
     Effect.gen(function* () {
       let runs = 0
-      const count = Health.check(Effect.sync(() => void runs++))
+      const count = Health.check(
+        Effect.sync(() => {
+          runs++
+        })
+      )
       const { get, health } = yield* serve({ count }, options, settings)
       const asked: Array<number> = []
       for (const path of ["/readyz", "/readyz/count", "/healthz?verbose"]) {
