@@ -88,8 +88,12 @@ export class Breaker {
    * @internal
    */
   readonly slowMillis: number
-  private keyed: Map<string, Circuit.Circuit> | undefined = undefined
-  private troubled: Set<Circuit.Circuit> | undefined = undefined
+  /**
+   * Circuits of keys, where there are any.
+   *
+   * @internal
+   */
+  keyed: Map<string, Circuit.Circuit> | undefined = undefined
   private uses = 0
   private sweepAt: number
   private sweptAt = 0
@@ -126,33 +130,27 @@ export class Breaker {
    */
   circuit(key: string | undefined, clock: Clock.Clock): Circuit.Circuit {
     if (key === undefined || CircuitState.isHeld(this.main.current)) return this.main
-    return this.find(key, clock, true)
+    return this.keyedCircuit(key, clock, true)
   }
 
   /**
-   * Returns the circuit of a key for an operator, made if need be however many
+   * Returns the circuit of a key, made if need be: for an operator however many
    * there are.
    *
    * @internal
    */
-  keyedCircuit(key: string, clock: Clock.Clock): Circuit.Circuit {
-    return this.find(key, clock, false)
-  }
-
-  private find(given: string, clock: Clock.Clock, isCall: boolean): Circuit.Circuit {
+  keyedCircuit(given: string, clock: Clock.Clock, isCall = false): Circuit.Circuit {
     const keyed = (this.keyed ??= new Map<string, Circuit.Circuit>())
     const key = BoundedKeys.short(given)
     let circuit = keyed.get(key)
     if (circuit === undefined) {
       this.sweep(keyed, clock.currentTimeMillisUnsafe())
-      if (isCall && key !== BoundedKeys.others && keyed.size >= BoundedKeys.most(this.options.keys.max)) {
+      if (isCall && keyed.size >= BoundedKeys.most(this.options.keys.max)) {
         this.homeless++
-        return this.find(BoundedKeys.others, clock, true)
+        return this.keyedCircuit(BoundedKeys.others, clock)
       }
       circuit = this.make(key)
       keyed.set(key, circuit)
-      // A store may have moved it already.
-      this.sort(circuit)
       this.observer?.made(circuit)
     }
     circuit.used = ++this.uses
@@ -175,48 +173,6 @@ export class Breaker {
    */
   circuits(): ReadonlyArray<Circuit.Circuit> {
     return this.keyed === undefined ? [this.main] : [this.main, ...this.keyed.values()]
-  }
-
-  /**
-   * Number of circuits, the breaker's own included.
-   *
-   * @internal
-   */
-  get size(): number {
-    return 1 + (this.keyed?.size ?? 0)
-  }
-
-  /**
-   * Returns the circuits of keys that are not closed, in the order in which they
-   * left it. There may be many thousand keys: a reader that needs few of them
-   * does not walk them all.
-   *
-   * @internal
-   */
-  *notClosed(): Generator<Circuit.Circuit> {
-    if (this.troubled !== undefined) yield* this.troubled
-  }
-
-  /**
-   * Returns the circuits of keys that `notClosed` leaves out.
-   *
-   * @internal
-   */
-  *closed(): Generator<Circuit.Circuit> {
-    if (this.keyed === undefined) return
-    for (const circuit of this.keyed.values()) if (this.troubled?.has(circuit) !== true) yield circuit
-  }
-
-  /**
-   * Notes that a circuit is closed, or is not any more.
-   *
-   * @internal
-   */
-  sort(circuit: Circuit.Circuit): void {
-    // A circuit that was forgotten, or is still being made, is in neither part.
-    const isKept = circuit.key !== undefined && this.keyed?.get(circuit.key) === circuit
-    if (isKept && circuit.current._tag !== "Closed") (this.troubled ??= new Set()).add(circuit)
-    else this.troubled?.delete(circuit)
   }
 
   /** Status of the breaker's own circuit. */
@@ -256,7 +212,6 @@ export class Breaker {
       // The others of this list were used after the last sweep, or are not surplus.
       if (i >= surplus && !(due && circuit.used <= this.sweptUses)) return
       keyed.delete(circuit.key as string) // the circuits in the map have keys
-      this.troubled?.delete(circuit)
       circuit.close()
       this.observer?.forgot(circuit)
     })

@@ -49,8 +49,6 @@ export interface Common {
   readonly plain: boolean
   /** How long a slow call takes, in milliseconds. */
   readonly slowMillis: number
-  /** Notes that a circuit is closed, or is not any more. */
-  readonly sort: (circuit: Circuit) => void
 }
 
 /**
@@ -141,7 +139,8 @@ export class Circuit implements CircuitStore.Cell {
   readonly breaker: Common
   /** Key of the circuit, absent for the breaker's own. */
   readonly key: string | undefined
-  private state: CircuitState.CircuitState = CircuitState.initial
+  /** State as this process knows it. Only the store writes it. */
+  current: CircuitState.CircuitState = CircuitState.initial
   /** Order of the latest use among the keys of a breaker. */
   used = 0
   /** Calls that were admitted. */
@@ -156,17 +155,6 @@ export class Circuit implements CircuitStore.Cell {
   constructor(breaker: Common, key: string | undefined) {
     this.breaker = breaker
     this.key = key
-  }
-
-  /** State as this process knows it. Only the store writes it. */
-  get current(): CircuitState.CircuitState {
-    return this.state
-  }
-
-  set current(state: CircuitState.CircuitState) {
-    const isMoved = isClosed(this.state) !== isClosed(state)
-    this.state = state
-    if (isMoved) this.breaker.sort(this)
   }
 
   /** Name of the breaker. */
@@ -317,11 +305,7 @@ export class Circuit implements CircuitStore.Cell {
     if (current._tag === "HalfOpen") {
       // A slow probe is a failed one: the circuit would open again at once.
       const said = slow ? "Failure" : _tag
-      const isFailed = _tag === "Failure"
-      const why = {
-        reason: isFailed ? "a failed probe" : "a slow probe",
-        cause: isFailed ? Text.evidence(cause) : undefined
-      }
+      const why = { reason: `a ${_tag === "Failure" ? "failed" : "slow"} probe`, cause: evidence(_tag, cause) }
       const settle =
         (openMillis: number): Step =>
         (state, at) =>
@@ -333,7 +317,7 @@ export class Circuit implements CircuitStore.Cell {
     const { trip } = options
     const tripped = TripPolicy.record(trip, (this.window ??= TripPolicy.window(trip)), _tag, elapsed, now)
     if (tripped === undefined) return undefined
-    const why = { ...tripped, cause: _tag === "Failure" ? Text.evidence(cause) : undefined }
+    const why = { ...tripped, cause: evidence(_tag, cause) }
     const opens =
       (openMillis: number): Step =>
       (state, at) =>
@@ -458,8 +442,6 @@ export class Circuit implements CircuitStore.Cell {
   }
 }
 
-const isClosed = ({ _tag }: CircuitState.CircuitState): boolean => _tag === "Closed"
-
 /**
  * Returns a step for a store, without an answer.
  */
@@ -486,6 +468,9 @@ export const noTally = (successes: number): Tally => ({
   lastFailure: undefined,
   outcomes: successes === 0 ? 0 : 0x55555555 >>> Math.max(0, 32 - 2 * successes)
 })
+
+const evidence = (tag: Outcome.Outcome["_tag"], cause: Cause.Cause<unknown>) =>
+  tag === "Failure" ? Text.evidence(cause) : undefined
 
 // A classifier that TypeScript did not check may return anything.
 const checkOutcome = (outcome: Outcome.Outcome | undefined): Outcome.Outcome =>

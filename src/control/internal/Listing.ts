@@ -33,25 +33,25 @@ export class Listing {
    * Returns at most `limit` circuits and the number of all: the breakers' own,
    * then those of keys that are not closed, then the closed ones.
    *
-   * There may be many thousand keys. Not many more circuits are looked at than
-   * are returned.
+   * There may be many thousand keys, so nothing is copied or made of those that
+   * are not returned. All readers share a list, which is taken now and then.
    */
   choose(limit: number): { readonly chosen: ReadonlyArray<Chosen>; readonly total: number } {
-    const breakers = Array.from(this.registry.entries.values(), ({ breaker }) => breaker)
-    const chosen: Array<Chosen> = []
-    const add = (circuitsOf: (breaker: Breaker.Breaker) => Iterable<Circuit.Circuit>): void => {
-      for (const breaker of breakers) {
-        if (chosen.length >= limit) return
-        for (const circuit of circuitsOf(breaker)) {
-          chosen.push([breaker, circuit])
-          if (chosen.length >= limit) return
-        }
+    const own: Array<Chosen> = []
+    const troubled: Array<Chosen> = []
+    const closed: Array<Chosen> = []
+    let total = 0
+    for (const { breaker } of this.registry.entries.values()) {
+      total++
+      if (own.length < limit) own.push([breaker, breaker.main])
+      if (breaker.keyed === undefined) continue
+      total += breaker.keyed.size
+      for (const circuit of breaker.keyed.values()) {
+        const list = circuit.current._tag === "Closed" ? closed : troubled
+        if (list.length < limit) list.push([breaker, circuit])
       }
     }
-    add((breaker) => [breaker.main])
-    add((breaker) => breaker.notClosed())
-    add((breaker) => breaker.closed())
-    return { chosen, total: breakers.reduce((total, { size }) => total + size, 0) }
+    return { chosen: [...own, ...troubled, ...closed].slice(0, limit), total }
   }
 
   /** Returns a circuit as it is at `now`. */
