@@ -103,7 +103,9 @@ export const run = (
       const { message } = error
       return Effect.as(
         args.includes("--json")
-          ? Console.error(Redact.credentials(Print.jsonText(Output.Failed, { error: { exitCode, message } }, "line")))
+          ? Console.error(
+              Print.jsonText(Output.Failed, { error: { exitCode, message: Redact.credentials(message) } }, "line")
+            )
           : complain(message),
         exitCode
       )

@@ -53,6 +53,7 @@
  * await dispose()
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
@@ -65,6 +66,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
 import * as Rules from "../core/internal/Rules.ts"
+import * as Trace from "../core/internal/Trace.ts"
 import * as Health from "./Health.ts"
 import { headers, negotiate, notFoundResponse, reportResponse } from "./internal/HealthFormats.ts"
 
@@ -344,7 +346,10 @@ const byRequest =
       // Code without types may return anything, a promise too.
       Effect.map((allowed: unknown) => allowed === true),
       Effect.catchDefect((defect) =>
-        Effect.as(Effect.logWarning("the report is without details: their function failed", defect), false)
+        Effect.as(
+          Effect.logWarning(`the report is without details: their function failed: ${Trace.of(Cause.die(defect))}`),
+          false
+        )
       )
     )
 

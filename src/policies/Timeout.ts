@@ -50,6 +50,7 @@ import type * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import * as Combinator from "../core/internal/Combinator.ts"
 import * as ConfigSchema from "../core/internal/ConfigSchema.ts"
+import * as Redact from "../core/internal/Redact.ts"
 import * as Rules from "../core/internal/Rules.ts"
 import * as PolicyObserver from "./internal/PolicyObserver.ts"
 
@@ -101,7 +102,8 @@ export const resolve = (after: Duration.Input | Options, others?: Omit<Options, 
   const operation = options.operation ?? defaults.operation
   return {
     after: Rules.millis(module, "after", options.after),
-    operation: operation === undefined ? undefined : Rules.name(module, "operation", operation)
+    // Errors, metrics, spans and descriptions show it.
+    operation: operation === undefined ? undefined : Redact.credentials(Rules.name(module, "operation", operation))
   }
 }
 

@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as CircuitState from "../circuit/CircuitState.ts"
 import * as StateNames from "../circuit/internal/StateNames.ts"
+import * as StateTexts from "../circuit/internal/StateTexts.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
 import * as Tries from "./internal/Tries.ts"
 
@@ -177,7 +178,9 @@ export const decode: (data: string) => Entry | undefined = /* @__PURE__ */ (() =
   const option = Schema.decodeUnknownOption(Entry)
   return (data: string) => {
     const decoded = option(data)
-    return decoded._tag === "Some" ? apart(decoded.value) : undefined
+    if (decoded._tag === "None") return undefined
+    const entry = apart(decoded.value)
+    return { ...entry, state: StateTexts.clean(entry.state) }
   }
 })()
 

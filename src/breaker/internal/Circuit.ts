@@ -20,6 +20,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as CircuitState from "../../circuit/CircuitState.ts"
 import type * as Window from "../../circuit/internal/Window.ts"
 import * as TripPolicy from "../../circuit/TripPolicy.ts"
+import * as Redact from "../../core/internal/Redact.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 import * as Text from "../../core/internal/Text.ts"
 import * as Outcome from "../../core/Outcome.ts"
@@ -399,7 +400,9 @@ export class Circuit implements CircuitStore.Cell {
       CircuitChange.tell(listeners, change)
     } catch (defect) {
       return quietly(
-        Effect.flatMap(logged ?? Effect.void, () => Effect.logError("A listener of changes threw", defect))
+        Effect.flatMap(logged ?? Effect.void, () =>
+          Effect.logError(`A listener of changes threw: ${Redact.credentials(Cause.pretty(Cause.die(defect)))}`)
+        )
       )
     }
     return logged && quietly(logged)

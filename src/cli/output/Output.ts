@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import * as CircuitState from "../../circuit/CircuitState.ts"
 import * as Operation from "../../circuit/internal/Operation.ts"
 import * as StateNames from "../../circuit/internal/StateNames.ts"
+import * as StateTexts from "../../circuit/internal/StateTexts.ts"
 import * as CircuitTable from "../../store/CircuitTable.ts"
 import * as Print from "./Print.ts"
 
@@ -158,7 +159,8 @@ export const described = (
   read: CircuitState.CircuitState | undefined,
   now: number
 ): Circuit => {
-  const state = read ?? CircuitState.initial
+  // An application of an earlier version may have sent it.
+  const state = StateTexts.clean(read ?? CircuitState.initial)
   const { key, name } = CircuitTable.parseResourceKey(named.circuit)
   const held = CircuitState.isHeld(state) ? state : undefined
   const reason = state._tag === "Closed" ? undefined : state.reason

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Operation from "../../circuit/internal/Operation.ts"
+import * as Redact from "../../core/internal/Redact.ts"
 import * as CircuitTable from "../../store/CircuitTable.ts"
 import * as Output from "../output/Output.ts"
 import type * as Place from "./Place.ts"
@@ -57,7 +58,8 @@ export const make = ({ explain, table }: Stores.Opened, namespace: string): Plac
       )
     }),
     change: (order) => {
-      const { action, by, reason } = order
+      const { action, reason } = order
+      const by = Redact.credentials(order.by)
       // The same line of a runbook may also be for a control plane, which requires a reason.
       const isLost = reason !== undefined && (action === "release" || action === "reset")
       const warning = isLost

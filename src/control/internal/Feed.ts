@@ -14,6 +14,7 @@ import type * as CircuitBreakers from "../../breaker/CircuitBreakers.ts"
 import type * as Breaker from "../../breaker/internal/Breaker.ts"
 import type * as Circuit from "../../breaker/internal/Circuit.ts"
 import type * as CircuitChange from "../../breaker/internal/CircuitChange.ts"
+import * as Trace from "../../core/internal/Trace.ts"
 import type * as ControlApi from "../ControlApi.ts"
 import * as Activity from "./Activity.ts"
 import type { CircuitList } from "./CircuitList.ts"
@@ -103,7 +104,7 @@ export const make = (
     yield* subscribers.awaitSome.pipe(
       Effect.andThen(prepare(circuits)),
       Effect.andThen(Effect.sync(tell)),
-      Effect.catchCause((cause) => Effect.logWarning("The control plane cannot read the circuits", cause)),
+      Effect.catchCause((cause) => Effect.logWarning(`The control plane cannot read the circuits: ${Trace.of(cause)}`)),
       // Another reader may have taken a list meanwhile.
       Effect.andThen(Effect.suspend(() => Effect.sleep(known.freshFor(now(), updates) || updates))),
       Effect.forever,
@@ -157,7 +158,7 @@ const countActivity = (listing: Listing, subscribers: Subscribers, everyMillis: 
     })
     yield* Effect.sleep(everyMillis).pipe(
       Effect.andThen(sample),
-      Effect.catchCause((cause) => Effect.logWarning("The control plane cannot count calls", cause)),
+      Effect.catchCause((cause) => Effect.logWarning(`The control plane cannot count calls: ${Trace.of(cause)}`)),
       Effect.forever,
       Effect.forkScoped
     )

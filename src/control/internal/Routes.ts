@@ -18,6 +18,7 @@ import * as Operations from "../../breaker/internal/Operations.ts"
 import type * as Operation from "../../circuit/internal/Operation.ts"
 import * as Policy from "../../compose/Policy.ts"
 import * as Json from "../../core/internal/Json.ts"
+import * as Redact from "../../core/internal/Redact.ts"
 import * as Rules from "../../core/internal/Rules.ts"
 import * as Text from "../../core/internal/Text.ts"
 import type * as Health from "../../health/Health.ts"
@@ -208,17 +209,19 @@ export const operationsLayer = (
           (action: Operation.Action) =>
           ({ payload }: { readonly payload: (typeof ControlApi.Hold)["Type"] }) =>
             Effect.gen(function* () {
-              const { key, name, reason } = payload
+              const { key, name } = payload
               const operator = yield* ControlApi.Operator
-              const by = operator.name ?? payload.by
-              if (by === undefined) return yield* new ControlApi.InvalidRequest({ message: "Payload: by is needed" })
+              const given = operator.name ?? payload.by
+              if (given === undefined) return yield* new ControlApi.InvalidRequest({ message: "Payload: by is needed" })
+              // The log is for other people than the one who wrote them.
+              const [by, reason] = [Redact.credentials(given), Redact.credentials(payload.reason)]
               if (!registry.entries.has(name)) return yield* unknown(name, key)
               const isHold = action === "hold-open" || action === "hold-closed"
               const wait = budgets.take(operator.name, isHold, yield* Clock.currentTimeMillis)
               if (wait > 0) return yield* Guards.tooMany("Too many changes", Math.ceil(wait / 1000))
               yield* CircuitBreakers.get(name).pipe(
                 Effect.provideService(CircuitBreakers.CircuitBreakers, registry),
-                Effect.flatMap(Operations.make(action, { ...payload, by })),
+                Effect.flatMap(Operations.make(action, { ...payload, by, reason })),
                 Effect.andThen(
                   Effect.logInfo(`Control plane: ${action} ${Text.label(name, key)}${Text.why(by, reason)}`).pipe(
                     Effect.annotateLogs({

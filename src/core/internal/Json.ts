@@ -1,6 +1,7 @@
 /**
  * Copies of values that JSON can hold.
  */
+import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as Redact from "./Redact.ts"
 
@@ -20,22 +21,26 @@ const maxNodes = 10_000
  * - A reference to an enclosing object becomes `"[circular]"`, a property that
  *   throws `"[unreadable]"`, and what is nested deeper than 32 levels or comes
  *   after 10 000 values `"[truncated]"`.
- * - Properties that are `undefined`, functions or symbols are left out.
+ * - Properties that are `undefined`, functions or symbols are left out. Under the
+ *   name of a secret, such as `password`, texts and numbers are `"***"`, however
+ *   deep.
  */
 export const jsonSafe = (value: unknown): Schema.Json => {
   const enclosing = new Set<object>()
   let nodes = 0
+  // Whether an enclosing property has the name of a secret.
+  let isSecret = false
 
   const copy = (value: unknown, key: string): Schema.Json | undefined => {
     switch (typeof value) {
       case "string":
-        return Redact.credentials(value)
+        return isSecret ? "***" : Redact.credentials(value)
       case "boolean":
         return value
       case "number":
-        return Number.isFinite(value) ? value : String(value)
+        return isSecret ? "***" : Number.isFinite(value) ? value : String(value)
       case "bigint":
-        return String(value)
+        return isSecret ? "***" : String(value)
       case "object":
         return value === null ? null : copyObject(value, key)
       default:
@@ -48,11 +53,13 @@ export const jsonSafe = (value: unknown): Schema.Json => {
     if (enclosing.size >= maxDepth) return "[truncated]"
     enclosing.add(value)
     try {
+      if (Redacted.isRedacted(value)) return String(value)
       if ("toJSON" in value && typeof value.toJSON === "function") {
         const json: unknown = Reflect.apply(value.toJSON, value, [key])
         if (json !== value) return copy(json, key)
       }
-      if (value instanceof Error) return { name: value.name, message: Redact.credentials(value.message) }
+      if (value instanceof Error)
+        return { name: value.name, message: isSecret ? "***" : Redact.credentials(value.message) }
       return Array.isArray(value) ? copyArray(value) : copyRecord(value)
     } catch {
       return "[unreadable]"
@@ -80,8 +87,11 @@ export const jsonSafe = (value: unknown): Schema.Json => {
         out.push(["[truncated]", true])
         break
       }
+      const isOuter = !isSecret
+      isSecret ||= Redact.isSecret(key)
       const member = read(record, key)
-      if (member !== undefined) out.push([key, member])
+      if (isOuter) isSecret = false
+      if (member !== undefined) out.push([Redact.credentials(key), member])
     }
     // Unlike an assignment, this keeps a key such as "__proto__" a plain key.
     return Object.fromEntries(out)

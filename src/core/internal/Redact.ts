@@ -4,9 +4,10 @@
  *
  * **Details**
  *
- * - Cut are the user and password of URLs, values of names such as `password`
- *   and `access_token` (in queries, JSON, headers and connection strings), and
- *   the credentials after `Bearer` and `Basic`. In doubt, too much is cut.
+ * - Cut are the user and password of addresses, with or without a scheme, values
+ *   of names such as `password` and `access_token` (in queries, JSON, headers,
+ *   connection strings and objects as text), the credentials after `Bearer` and
+ *   `Basic`, and JSON web tokens. In doubt, too much is cut.
  * - Each pass takes time in proportion to the text, of which only the begin is
  *   kept: the texts are from servers and errors, and may be of any size.
  */
@@ -17,7 +18,26 @@ export const longest = 8192
 /**
  * Returns a text with `***` in place of credentials.
  */
-export const credentials = (text: string): string => pairs(schemes(addresses(begin(text))))
+export const credentials = (text: string): string =>
+  begin(text)
+    // Credentials that follow the name of a scheme of HTTP. Prose, such as "Basic authentication" and "a bearer
+    // token", holds no secret.
+    .replace(/\b([Bb]earer[\s:]+(?!token\b)|[Bb]asic\s+(?![a-z]+\W?(?:\s|$))|eyJ)[^\s"'\\,;)]+/g, "$1***")
+    // Headers, whose values may have blanks and quotes in them.
+    .replace(/((?:authorization|cookie)\s?[:=]\s?)[^\s"'].*/gi, "$1***")
+    // Values that follow the names of secrets. Prose, such as "Unexpected token: word" and the "using password: YES" of
+    // MySQL, holds none.
+    .replace(
+      /((?:pass\w{0,6}|pwd?|(?:(?:api|access|account|private|signing).?key|\b(?:sig|auth|sid|jwt)|authorization|cookie|credentials?|secret\w{0,9}|session.?id|signature|token)(?!:\s*[a-z]+\W?(?:\s|$)))(?:\\*["'])?\s*(?:[=:>]|%3[AD]|(?<=["']),)+(?!\s?(?:YES|NO)\b)\s*)(?:(\\*["'])(?:(?!\2)(?:\\+[^]|[^])|\2\2)+|(?!')(?:\\\s|[[{][^\]}]*|(?!\\*"|[\s&])[^])+)/gi,
+      "$1$2***"
+    )
+    // The user and password of addresses. A password with @ or / in it that nobody encoded is one too, so all goes up
+    // to the last @ of the word. It may also have a blank or a quote in it, with the @ soon after. Without an @, what
+    // follows the host is a port.
+    .replace(
+      /\\?\/\\?\/(?:[^\s"]{0,320}(?=@)|[^\s"/?#:@[]*:(?![\s/]|\d{1,5}(?!\w))(?:[^@]{0,320}(?=@)|[^\s"]*))|\b\w+:(?!\/)[^\s"]{0,320}(?=@)|%2F%2F[^\s"]{0,320}(?=%40)/g,
+      "//***"
+    )
 
 /**
  * Returns a text with `***` in place of known secrets and of credentials.
@@ -31,31 +51,11 @@ export const secrets = (text: string, known: ReadonlyArray<string> = []): string
   return credentials(forms.reduce((line, form) => line.replaceAll(form, "***"), said))
 }
 
+/**
+ * Returns whether the value of a name is a secret.
+ */
+export const isSecret = (name: string): boolean => credentials(`${name}="x"`) === `${name}="***"`
+
 /** Returns the begin of a text, cut at a blank so that no secret is cut in two. */
 const begin = (text: string): string =>
   text.length > longest ? `${text.slice(0, Math.max(text.lastIndexOf(" ", longest), longest - 256))}…` : text
-
-/** Cuts the user and password of URLs. */
-const addresses = (text: string): string =>
-  text
-    // A password may have a blank or a quote in it, with the @ soon after.
-    .replace(/\/\/[^\s"/?#:@[]{0,99}:(?!\d{1,5}(?!\w))\w[^\s"@]{0,256}[\s"][^\n@]{0,64}@/g, "//***@")
-    .replace(/\/\/[^\s"]*/g, (word) => {
-      // A password with @ or / in it that nobody encoded is one too, so all goes up to the last @ of the word.
-      const at = word.lastIndexOf("@")
-      // Without an @, what follows the host is a port.
-      return at < 0 ? word.replace(/^(\/\/)[^/?#:[]*:(?!\d{1,5}(?!\w))\w.*/, "$1***") : `//***${word.slice(at)}`
-    })
-
-/** Cuts the values that follow the names of secrets. */
-const pairs = (text: string): string =>
-  text.replace(/((?:authorization|cookie)\s?[:=]\s?)[^\s"'][^\r\n"\\]*/gi, "$1***").replace(
-    // Prose, such as "Unexpected token: word" and the "using password: YES" of MySQL, holds no secret.
-    /((?:(?:pass(?:w(?:or)?d|phrase)?|pwd)(?:\\?["'])?\s{0,3}[=:](?!\s?(?:YES|NO)\b)|(?:(?:api|access|private|signing)[-_ ]?key|\b(?:sig|auth|sid|jwt)|authorization|cookie|credentials?|secret|session[-_]?id|signature|token)(?:\\?["'])?\s{0,3}(?:=|(?<=["']\s{0,3}):|:(?!\s{0,3}[a-z]+\W?(?:\s|$))))\s{0,3})(?:(\\?["'])(?:(?!\2)\\?[^])+|(?!["'])(?:\\\s|(?!\\?"|[\s&])[^])+)/gi,
-    "$1$2***"
-  )
-
-/** Cuts the credentials that follow the name of a scheme of HTTP. */
-const schemes = (text: string): string =>
-  // Prose, such as "Basic authentication", holds no secret.
-  text.replace(/\b([Bb]earer\s{1,3}|[Bb]asic\s{1,3}(?![a-z]+\W?(?:\s|$)))[^\s"'\\,;)]+/g, "$1***")

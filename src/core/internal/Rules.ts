@@ -7,6 +7,7 @@
  * the value and the rule. Nothing is corrected silently.
  */
 import * as Duration from "effect/Duration"
+import * as Redact from "./Redact.ts"
 
 /**
  * Error thrown when an option breaks a rule.
@@ -29,7 +30,7 @@ export class InvalidOptionError extends Error {
   readonly rule: string
 
   constructor(module: string, field: string, value: unknown, rule: string) {
-    super(`${module}: ${field} must be ${rule}, got ${show(value)}`)
+    super(Redact.credentials(`${module}: ${field} must be ${rule}, got ${show(value)}`))
     this.module = module
     this.field = field
     this.value = value

@@ -22,6 +22,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Take from "effect/Take"
 import * as Rules from "../../core/internal/Rules.ts"
+import * as Trace from "../../core/internal/Trace.ts"
 import * as HealthCheck from "./HealthCheck.ts"
 import type { Check, Result } from "./HealthCheck.ts"
 import type { Checks, Resolved } from "./HealthOptions.ts"
@@ -207,7 +208,7 @@ export class CheckRegistry {
     ).pipe(
       Effect.repeat(schedule),
       Effect.tapCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("health checks are no longer scheduled", cause)
+        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`health checks are no longer scheduled: ${Trace.of(cause)}`)
       ),
       Effect.ensuring(Effect.sync(() => (this.isScheduled = false))),
       Effect.forkIn(this.scope)

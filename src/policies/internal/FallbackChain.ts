@@ -5,6 +5,7 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { AnyEffect } from "../../core/internal/Combinator.ts"
+import * as Redact from "../../core/internal/Redact.ts"
 import { choose, followedBy, picker } from "./FallbackCause.ts"
 import { defaultName } from "./FallbackOptions.ts"
 import type { FailedSource, Fallback, ResolvedChain, Sources } from "./FallbackOptions.ts"
@@ -37,6 +38,7 @@ export class FallbackExhaustedError<out E> extends Data.TaggedError("FallbackExh
 const text = (cause: Cause.Cause<unknown>): string =>
   Cause.prettyErrors(cause)
     .map(({ message, name }) => (message === "" ? name : name === "Error" ? message : `${name}: ${message}`))
+    .map((line) => Redact.credentials(line))
     .join("; ")
 
 /**

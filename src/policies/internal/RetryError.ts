@@ -4,6 +4,7 @@
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import { hasProperty } from "effect/Predicate"
+import * as Redact from "../../core/internal/Redact.ts"
 
 /**
  * Value that `until` did not accept, where an error is expected.
@@ -27,7 +28,8 @@ export class RetryExhaustedError<out E> extends Data.TaggedError("RetryExhausted
 }> {
   override get message(): string {
     const attempts = `${this.attempts} attempt${this.attempts === 1 ? "" : "s"}`
-    return `gave up after ${attempts} in ${Duration.format(this.elapsed)} (${this.why}): ${show(this.lastError)}`
+    const last = Redact.credentials(show(this.lastError))
+    return `gave up after ${attempts} in ${Duration.format(this.elapsed)} (${this.why}): ${last}`
   }
 
   override get cause(): unknown {

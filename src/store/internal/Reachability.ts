@@ -3,6 +3,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Redact from "../../core/internal/Redact.ts"
 import type * as CircuitStore from "../CircuitStore.ts"
 
 /**
@@ -45,7 +46,7 @@ export class Reachability {
   /** Counts an error that does not say whether the table answers. */
   noted(error: string): void {
     this.errors++
-    this.lastError = error
+    this.lastError = Redact.credentials(error)
   }
 
   /** Counts an error that says that the table does not answer. Returns whether that is new. */
