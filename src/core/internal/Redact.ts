@@ -22,20 +22,20 @@ export const credentials = (text: string): string =>
   begin(text)
     // Credentials that follow the name of a scheme of HTTP. Prose, such as "Basic authentication" and "a bearer
     // token", holds no secret.
-    .replace(/\b([Bb]earer[\s:]+(?!token\b)|[Bb]asic\s+(?![a-z]+\W?(?:\s|$))|eyJ)[^\s"'\\,;)]+/g, "$1***")
+    .replace(/\b([Bb]earer[\s:]+(?!token[ ,])|[Bb]asic[\s:]+(?![a-z]+\W?(?:\s|$))|eyJ)[^\s"'\\,;)]+/g, "$1***")
     // Headers, whose values may have blanks and quotes in them.
-    .replace(/((?:authorization|cookie)\s?[:=]\s?)[^\s"'].*/gi, "$1***")
+    .replace(/((?:authorization|cookie)\s*[:=] *)[^\s"'].*/gi, "$1***")
     // Values that follow the names of secrets. Prose, such as "Unexpected token: word" and the "using password: YES" of
     // MySQL, holds none.
     .replace(
-      /((?:pass\w{0,6}|pwd?|(?:(?:api|access|account|private|signing).?key|\b(?:sig|auth|sid|jwt)|authorization|cookie|credentials?|secret\w{0,9}|session.?id|signature|token)(?!:\s*[a-z]+\W?(?:\s|$)))(?:\\*["'])?\s*(?:[=:>]|%3[AD]|(?<=["']),)+(?!\s?(?:YES|NO)\b)\s*)(?:(\\*["'])(?:(?!\2)(?:\\+[^]|[^])|\2\2)+|(?!')(?:\\\s|[[{][^\]}]*|(?!\\*"|[\s&])[^])+)/gi,
+      /((?:pass\w{0,9}|pwd?|(?:(?:api|access|account|private|signing).?key|\b(?:sig|auth|sid|jwt)|authorization|cookie|credentials?|secret\w{0,9}|session.?id|signature|token)(?!:\s*[a-z]+\W?(?:\s|$)))(?:\\*["'])?\s*(?:[=:>]|%3[AD]|(?<=["']),)+(?!\s?(?:YES|NO)\b)\s*)(?:(\\*["'])(?:(?!\2)\\*[^]|\2\2)+|(?!')(?:\\\s|[[{][^\]}]*|(?!\\*"|[\s&])[^])+)/gi,
       "$1$2***"
     )
     // The user and password of addresses. A password with @ or / in it that nobody encoded is one too, so all goes up
     // to the last @ of the word. It may also have a blank or a quote in it, with the @ soon after. Without an @, what
     // follows the host is a port.
     .replace(
-      /\\?\/\\?\/(?:[^\s"]{0,320}(?=@)|[^\s"/?#:@[]*:(?![\s/]|\d{1,5}(?!\w))(?:[^@]{0,320}(?=@)|[^\s"]*))|\b\w+:(?!\/)[^\s"]{0,320}(?=@)|%2F%2F[^\s"]{0,320}(?=%40)/g,
+      /\\?\/\\?\/(?:[^\s"]{0,320}(?=@)|[^\s"/?#:@[]*:(?![\s/]|\d{1,5}(?!\w))(?:[^@]{0,320}(?=@)|[^\s"]*))|(?:\b\w+:(?!\/)|%2F%2F)[^\s"]{0,320}(?=@|%40)/g,
       "//***"
     )
 
