@@ -208,7 +208,9 @@ export class CheckRegistry {
     ).pipe(
       Effect.repeat(schedule),
       Effect.tapCause((cause) =>
-        Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError(`health checks are no longer scheduled: ${Trace.of(cause)}`)
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.void
+          : Effect.logError(`health checks are no longer scheduled: ${Trace.of(cause)}`)
       ),
       Effect.ensuring(Effect.sync(() => (this.isScheduled = false))),
       Effect.forkIn(this.scope)
