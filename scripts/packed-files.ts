@@ -27,7 +27,12 @@ const secrets: ReadonlyArray<readonly [what: string, pattern: RegExp]> = [
   ["a token of npm", /\bnpm_[A-Za-z0-9]{36}\b/],
   ["a token of GitHub", /\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{60})/],
   ["a key of AWS", /\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/],
-  ["credentials of a registry", /_authToken|_password\s*=/]
+  [
+    "a token of GitLab, Slack, Stripe or Google",
+    /\b(?:glpat-[\w-]{20}|xox[abprs]-[\w-]{10}|[rs]k_live_\w{16}|AIza[\w-]{35})/
+  ],
+  ["a JSON web token", /\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\./],
+  ["credentials of a registry", /_authToken|_(?:password|auth)\s*=/]
 ]
 
 /** Characters that make a text look like another one to its reader. */
@@ -74,7 +79,8 @@ const faultsOf = (
 const textFaults = (text: string, places: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...secrets.filter(([, pattern]) => pattern.test(text)).map(([what]) => `holds ${what}`),
   ...places.filter((place) => place !== "/" && text.includes(`${place}/`)).map((place) => `names ${place}`),
-  ...(/(?:^|[\s"'(])(?:\/home\/|\/Users\/|[A-Z]:\\\\?Users\\)\w/.test(text)
+  // After a host, or within a path, it is another folder of that name.
+  ...(/(?<![\w.-])(?:\/(?:home|Users|root)\/|[A-Z]:\\\\?Users\\\\?)\w/.test(text)
     ? ["names a folder of somebody's machine"]
     : []),
   ...(reordering.test(text) ? ["holds characters that change the order of text"] : []),

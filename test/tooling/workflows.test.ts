@@ -52,6 +52,16 @@ describe("workflows", () => {
     })
   }
 
+  it("publish only what is on the main branch, which is looked at before anything else", () => {
+    const [[name, job] = []] = jobsOf(readFileSync(".github/workflows/release.yml", "utf8"))
+    assert.strictEqual(name, "pack")
+    const steps = [...(job ?? "").matchAll(/^ {6}- (?:run|uses): (\S+ ?\S*)|fetch-depth: 0/gm)].map(([text]) =>
+      text.trim()
+    )
+    assert.match(steps.join("\n"), /^- uses: actions\/checkout.*\nfetch-depth: 0\n- run: git merge-base\n/)
+    assert.include(job, "git merge-base --is-ancestor HEAD origin/main")
+  })
+
   it("publish from a job that runs no code of the repository", () => {
     const jobs = jobsOf(readFileSync(".github/workflows/release.yml", "utf8"))
     const publishing = jobs.filter(([, job]) => job.includes("id-token: write"))
