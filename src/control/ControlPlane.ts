@@ -26,7 +26,8 @@
  *
  * class Payments extends CircuitBreaker.Service<Payments>()("payments") {}
  *
- * const Control = ControlPlane.layer({ token: Redacted.make("correct-horse-battery-staple") })
+ * const token = crypto.randomUUID()
+ * const Control = ControlPlane.layer({ token: Redacted.make(token) })
  * const { dispose, handler } = HttpRouter.toWebHandler(
  *   Layer.mergeAll(Control, Payments.layer).pipe(Layer.provide(HttpServer.layerServices)),
  *   { disableLogger: true }
@@ -34,7 +35,7 @@
  *
  * const list = (headers: HeadersInit) => handler(new Request("http://localhost/resilience/circuits", { headers }))
  * const refused = await list({})
- * const listed = await list({ authorization: "Bearer correct-horse-battery-staple" })
+ * const listed = await list({ authorization: `Bearer ${token}` })
  * const { circuits } = await listed.json()
  * await dispose()
  *
