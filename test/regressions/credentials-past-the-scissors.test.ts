@@ -155,12 +155,21 @@ describe("no credentials are", () => {
   })
 
   it("in details of health checks, whose names say what is a secret", () => {
-    const details = { password, nested: { token: [password, 1], by: "ada" }, [told]: true, is: { secret: true } }
+    const details = {
+      password,
+      nested: { token: [password, 1], by: "ada" },
+      [told]: true,
+      is: { secret: true },
+      headers: ["x-api-key", password, "accept", "*"],
+      error: Object.assign(new Error(told), { name: told })
+    }
     assert.deepStrictEqual(jsonSafe(details), {
       password: "***",
       nested: { token: ["***", "***"], by: "ada" },
       [cut]: true,
-      is: { secret: true }
+      is: { secret: true },
+      headers: ["x-api-key", "***", "accept", "*"],
+      error: { name: cut, message: cut }
     })
   })
 })

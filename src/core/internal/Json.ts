@@ -58,8 +58,7 @@ export const jsonSafe = (value: unknown): Schema.Json => {
         const json: unknown = Reflect.apply(value.toJSON, value, [key])
         if (json !== value) return copy(json, key)
       }
-      if (value instanceof Error)
-        return { name: value.name, message: isSecret ? "***" : Redact.credentials(value.message) }
+      if (value instanceof Error) return copyRecord({ name: value.name, message: value.message })
       return Array.isArray(value) ? copyArray(value) : copyRecord(value)
     } catch {
       return "[unreadable]"
@@ -75,7 +74,9 @@ export const jsonSafe = (value: unknown): Schema.Json => {
         out.push("[truncated]")
         break
       }
-      out.push(read(values, i) ?? null)
+      // Headers may be a list of names and values.
+      const name = out[i - 1]
+      out.push((typeof name === "string" ? readUnder(name, values, i) : read(values, i)) ?? null)
     }
     return out
   }
@@ -87,14 +88,19 @@ export const jsonSafe = (value: unknown): Schema.Json => {
         out.push(["[truncated]", true])
         break
       }
-      const isOuter = !isSecret
-      isSecret ||= Redact.isSecret(key)
-      const member = read(record, key)
-      if (isOuter) isSecret = false
+      const member = readUnder(key, record, key)
       if (member !== undefined) out.push([Redact.credentials(key), member])
     }
     // Unlike an assignment, this keeps a key such as "__proto__" a plain key.
     return Object.fromEntries(out)
+  }
+
+  const readUnder = (name: string, from: object, key: string | number): Schema.Json | undefined => {
+    const isOuter = isSecret
+    isSecret ||= name.length < 100 && Redact.isSecret(name)
+    const member = read(from, key)
+    isSecret = isOuter
+    return member
   }
 
   const read = (from: object, key: string | number): Schema.Json | undefined => {
