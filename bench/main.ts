@@ -111,7 +111,12 @@ const bytes = (): Bytes => {
     "closed call": row("closed call", 128, 64, memory("closed call bare")),
     "in flight": row("in flight", 128, 64, memory("in flight bare")),
     circuit: row("circuit", 256, 160, 0),
-    bundle: { ours: bundle.ours, effect: bundle.effect, must: 2560 }
+    bundle: {
+      ours: bundle.ours,
+      effect: bundle.effect,
+      must: Math.floor(bundle.effect * 0.4),
+      stretch: Math.floor(bundle.effect * 0.25)
+    }
   }
 }
 
