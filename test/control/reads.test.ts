@@ -86,7 +86,7 @@ describe("refusals", () => {
   it.effect("wait as long as there are not too many of them", () =>
     Effect.gen(function* () {
       const wait = yield* Refusals.makeWait
-      const fibers = yield* Effect.replicateEffect(Effect.forkChild(wait, { startImmediately: true }), 1001)
+      const fibers = yield* Effect.replicateEffect(Effect.forkChild(wait, { startImmediately: true }), 10_001)
       const done = () => fibers.filter((fiber) => fiber.pollUnsafe() !== undefined).length
       assert.strictEqual(done(), 1)
       // One that leaves makes place.
@@ -95,8 +95,50 @@ describe("refusals", () => {
       assert.strictEqual(done(), 2)
       yield* TestClock.adjust("249 millis")
       assert.strictEqual(done(), 2)
-      yield* TestClock.adjust("501 millis")
-      assert.strictEqual(done(), 1002)
+      yield* TestClock.adjust("7251 millis")
+      assert.strictEqual(done(), 10_002)
+    })
+  )
+
+  it.effect("wait longer the more of them wait, so that more connections get no more of them", () =>
+    Effect.gen(function* () {
+      const perSecond = (connections: number) =>
+        Effect.gen(function* () {
+          const wait = yield* Refusals.makeWait
+          let refused = 0
+          const client = Effect.forever(
+            Effect.andThen(
+              wait,
+              Effect.sync(() => refused++)
+            )
+          )
+          const fibers = yield* Effect.replicateEffect(
+            Effect.forkChild(client, { startImmediately: true }),
+            connections
+          )
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.interruptAll(fibers)
+          return refused / 5
+        })
+      assert.isBelow(yield* perSecond(50), 110)
+      assert.isBelow(yield* perSecond(3000), 1500)
+    })
+  )
+
+  it.live("are held back where a token is missing or wrong, and cost others nothing", () =>
+    Effect.gen(function* () {
+      const { request } = yield* plane({ limits: { readsPerSecond: 2, wrongTokensPerMinute: 1 } })
+      for (const headers of [{}, { authorization: "Bearer a-guess-of-the-token" }]) {
+        const began = performance.now()
+        const responses = yield* Effect.replicateEffect(request("/changes", { headers }), 6, {
+          concurrency: "unbounded"
+        })
+        assert.isTrue(responses.every(({ status }) => status === 401 || status === 429))
+        assert.isAbove(performance.now() - began, 200)
+        const free = performance.now()
+        assert.strictEqual((yield* request("/changes")).status, 200)
+        assert.isBelow(performance.now() - free, 200)
+      }
     })
   )
 })

@@ -29,6 +29,8 @@ export const authorization = ({ limits }: Resolved, tokens: ReadonlyArray<Tokens
   Effect.gen(function* () {
     const limiter = yield* makeLimiter
     const wrong = yield* WrongTokens.make
+    const wait = yield* Refusals.makeWait
+    const missing = new Buckets.Buckets(limits.readsPerSecond, 1000)
     return ControlApi.Authorization.of((httpEffect, { endpoint, group }) =>
       Effect.gen(function* () {
         const isOpen = reading === "open" && group.identifier !== ControlApi.OperationsGroup.identifier
@@ -41,10 +43,13 @@ export const authorization = ({ limits }: Resolved, tokens: ReadonlyArray<Tokens
         if (operator !== undefined) return yield* Effect.provideService(httpEffect, ControlApi.Operator, operator)
         yield* setHeader("www-authenticate", "Bearer")
         if (Tokens.isMissing(request)) {
+          const now = yield* Clock.currentTimeMillis
+          if (missing.wait("", now) > 0) yield* wait
+          else missing.take("", now)
           return yield* new ControlApi.Unauthorized({ message: "A bearer token is needed" })
         }
         yield* Effect.tapError(limiter("wrongTokens", limits.wrongTokensPerMinute, "1 minute"), () =>
-          wrong.count(request)
+          Effect.andThen(wrong.count(request), wait)
         )
         yield* wrong.log(request, endpoint.identifier)
         return yield* new ControlApi.Unauthorized({ message: "One valid bearer token is needed" })
