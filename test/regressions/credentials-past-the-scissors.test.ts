@@ -157,7 +157,7 @@ describe("no credentials are", () => {
   it("in details of health checks, whose names say what is a secret", () => {
     const details = {
       password,
-      nested: { token: [password, 1], by: "ada" },
+      nested: { token: [password, { a: 1 }], by: "ada" },
       [told]: true,
       is: { secret: true },
       headers: ["x-api-key", password, "accept", "*"],
@@ -165,7 +165,7 @@ describe("no credentials are", () => {
     }
     assert.deepStrictEqual(jsonSafe(details), {
       password: "***",
-      nested: { token: ["***", "***"], by: "ada" },
+      nested: { token: ["***", { a: "***" }], by: "ada" },
       [cut]: true,
       is: { secret: true },
       headers: ["x-api-key", "***", "accept", "*"],

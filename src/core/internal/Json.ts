@@ -7,6 +7,7 @@ import * as Redact from "./Redact.ts"
 
 const maxDepth = 32
 const maxNodes = 10_000
+const maxCharacters = 262_144
 
 /**
  * Returns a copy of a value that JSON can hold, without the credentials that its
@@ -20,7 +21,7 @@ const maxNodes = 10_000
  *   its name and message.
  * - A reference to an enclosing object becomes `"[circular]"`, a property that
  *   throws `"[unreadable]"`, and what is nested deeper than 32 levels or comes
- *   after 10 000 values `"[truncated]"`.
+ *   after 10 000 values, or 262 144 characters of texts, `"[truncated]"`.
  * - Properties that are `undefined`, functions or symbols are left out. Under the
  *   name of a secret, such as `password`, texts and numbers are `"***"`, however
  *   deep.
@@ -28,13 +29,14 @@ const maxNodes = 10_000
 export const jsonSafe = (value: unknown): Schema.Json => {
   const enclosing = new Set<object>()
   let nodes = 0
+  const copyText = scissors()
   // Whether an enclosing property has the name of a secret.
   let isSecret = false
 
   const copy = (value: unknown, key: string): Schema.Json | undefined => {
     switch (typeof value) {
       case "string":
-        return isSecret ? "***" : Redact.credentials(value)
+        return isSecret ? "***" : copyText(value)
       case "boolean":
         return value
       case "number":
@@ -89,7 +91,7 @@ export const jsonSafe = (value: unknown): Schema.Json => {
         break
       }
       const member = readUnder(key, record, key)
-      if (member !== undefined) out.push([Redact.credentials(key), member])
+      if (member !== undefined) out.push([copyText(key), member])
     }
     // Unlike an assignment, this keeps a key such as "__proto__" a plain key.
     return Object.fromEntries(out)
@@ -112,4 +114,13 @@ export const jsonSafe = (value: unknown): Schema.Json => {
   }
 
   return copy(value, "") ?? null
+}
+
+/** Returns a function that cuts credentials, out of so many characters in all: each takes time, and others wrote them. */
+const scissors = (): ((text: string) => string) => {
+  let characters = 0
+  return (text) => {
+    characters += Math.min(text.length, Redact.longest)
+    return characters > maxCharacters ? "[truncated]" : Redact.credentials(text)
+  }
 }

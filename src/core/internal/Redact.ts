@@ -35,7 +35,7 @@ export const credentials = (text: string): string =>
     // to the last @ of the word. It may also have a blank or a quote in it, with the @ soon after. Without an @, what
     // follows the host is a port.
     .replace(
-      /\\?\/\\?\/(?:[^\s"]{0,320}(?=@)|[^\s"/?#:@[]*:(?![\s/]|\d{1,5}(?!\w))(?:[^@]{0,320}(?=@)|[^\s"]*))|(?:\b\w+:(?!\/)|%2F%2F)[^\s"]{0,320}(?=@|%40)/g,
+      /\\?\/\\?\/(?!\/)(?:[^\s"]{0,320}(?=@)|[^\s"/?#:@[]*:(?![\s/]|\d{1,5}(?!\w))(?:[^@]{0,320}(?=@)|[^\s"]*))|(?:\b\w+:(?!\/)|%2F%2F)[^\s"]{0,320}(?=@|%40)/g,
       "//***"
     )
 
