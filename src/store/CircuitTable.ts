@@ -19,6 +19,7 @@ import * as CircuitState from "../circuit/CircuitState.ts"
 import * as StateNames from "../circuit/internal/StateNames.ts"
 import * as StateTexts from "../circuit/internal/StateTexts.ts"
 import type * as CircuitStore from "./CircuitStore.ts"
+import * as Counts from "./internal/Counts.ts"
 import * as Tries from "./internal/Tries.ts"
 
 /**
@@ -178,7 +179,7 @@ export const decode: (data: string) => Entry | undefined = /* @__PURE__ */ (() =
   const option = Schema.decodeUnknownOption(Entry)
   return (data: string) => {
     const decoded = option(data)
-    if (decoded._tag === "None") return undefined
+    if (decoded._tag === "None" || !Counts.isPlausible(decoded.value.state)) return undefined
     const entry = apart(decoded.value)
     return { ...entry, state: StateTexts.clean(entry.state) }
   }
@@ -225,7 +226,7 @@ export const update = <A>(
     for (;;) {
       const { now, rows } = yield* table.read([resourceKey])
       const row = rows[0]
-      const before = (row === undefined ? undefined : decode(row.data)?.state) ?? CircuitState.initial
+      const before = row === undefined ? CircuitState.initial : (decode(row.data)?.state ?? unreadable(now))
       const [after, answer] = step(before, now)
       const applied = { before, after, answer }
       if (after === before) return applied
@@ -237,6 +238,10 @@ export const update = <A>(
       }
     }
   })
+
+// Processes may know the row as it was before it was spoilt. What is written over it has to be newer than that for them,
+// so that they do not write theirs back: no circuit has changed as often as there were milliseconds.
+const unreadable = (now: number): CircuitState.Closed => ({ ...CircuitState.initial, generation: Math.trunc(now) })
 
 /** How long an update tries again. */
 const updateMillis = 10_000

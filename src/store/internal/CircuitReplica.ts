@@ -14,6 +14,7 @@ import * as CircuitState from "../../circuit/CircuitState.ts"
 import type * as CircuitStore from "../CircuitStore.ts"
 import * as CircuitTable from "../CircuitTable.ts"
 import * as CircuitView from "./CircuitView.ts"
+import * as Counts from "./Counts.ts"
 
 /** Version of a row that nobody has read. A row whose version is spoilt has 0. */
 const unread = -1
@@ -123,6 +124,8 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
       ? // It cannot be read, so it counts as closed, and not as the state before it.
         { ...CircuitState.initial, generation: before.generation + 1, since: row.updatedAt - offset }
       : CircuitView.shift(entry.state, -offset, replica.generations)
+  // Its generation may be what is spoilt: the next row begins anew.
+  if (entry === undefined) replica.generations = shown.generation
   written(replica, row.version)
   replica.dirty = false
   const after = CircuitView.isSame(before, shown) ? before : shown
@@ -139,6 +142,8 @@ export const knowsMore = ({ cell: { current }, generations, version }: Replica, 
   const state = CircuitTable.decode(row.data)?.state
   if (state === undefined) return false
   const ahead = current.generation - (state.generation + generations)
+  // The row began anew, as its generation was spoilt.
+  if (ahead > Counts.most / 4) return false
   return ahead > 0 || (ahead === 0 && state._tag !== current._tag)
 }
 
@@ -186,6 +191,7 @@ export const draft = (
   replica.moves++
   // One more write of one name is known again where this one is lost, and so is the one before.
   const operation = (replica.writing ??= `${session}-${by}-${replica.moves}`)
+  if (after.generation - replica.generations > Counts.most) replica.generations = after.generation - 1
   const state = CircuitView.shift(after, offset, -replica.generations)
   return CircuitTable.draft(replica.resourceKey, { state, operation }, by)
 }

@@ -235,7 +235,7 @@ export class Upkeep {
   }
 
   private get pushSome(): Effect.Effect<void> {
-    const { link, replicas, updates } = this
+    const { link, log, replicas, updates } = this
     const { toPush } = replicas
     const again = (replica: Replica) => Effect.sync(() => void toPush.add(replica))
     const push = (replica: Replica) =>
@@ -250,7 +250,12 @@ export class Upkeep {
     return Effect.suspend(() => {
       const some = [...toPush]
       toPush.clear()
-      return Effect.forEach(some, (replica) => link.orAway(push(replica), again(replica)), {
+      // The others have to be written although one of them meets a defect.
+      const alone = (replica: Replica) =>
+        Effect.catchDefect(link.orAway(push(replica), again(replica)), (defect) =>
+          log.defect("Circuit store met a defect and continues", Cause.die(defect))
+        )
+      return Effect.forEach(some, alone, {
         concurrency: 8,
         discard: true
       })
