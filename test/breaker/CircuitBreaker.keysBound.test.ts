@@ -99,7 +99,9 @@ describe("a key that is long", () => {
         `b${long}`,
         `${long}a${long}`,
         `${long}b${long}`,
-        "y".repeat(513)
+        "y".repeat(513),
+        // Is cut in the middle of a character.
+        `y${"😀".repeat(512)}`
       ]
       for (const key of keys) {
         const own = caller(breaker, { key })
@@ -107,6 +109,8 @@ describe("a key that is long", () => {
         yield* own.fail
         const error = refused(yield* own.succeed)
         assert.isAtMost(error.key?.length ?? Infinity, 512)
+        // A query and an argument of a command cannot hold half a character.
+        assert.strictEqual(new URLSearchParams({ key: error.key ?? "" }).get("key"), error.key)
         assert.strictEqual(yield* own.state, "Open")
         // Its short form is the key of the same circuit, so that an operator can name it.
         assertRefused(yield* caller(breaker, { key: error.key ?? "" }).succeed)

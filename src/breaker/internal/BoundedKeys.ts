@@ -26,6 +26,7 @@ export const most = (max: number): number => Math.max(2 * max, max + 100)
  */
 export const short = (key: string): string =>
   key.length > maxLength
-    ? // Engines keep a long text for each of its slices. This is a copy.
-      (JSON.parse(JSON.stringify(`${key.slice(0, maxLength - 12)}…${Hash.string(key)}`)) as string) // JSON of a string
+    ? // Engines keep a long text for each of its slices. This is a copy, in which no half of a character is left that
+      // a query of a control plane or an argument of a command could not name.
+      new TextDecoder().decode(new TextEncoder().encode(`${key.slice(0, maxLength - 12)}…${Hash.string(key)}`))
     : key

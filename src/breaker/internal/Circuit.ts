@@ -401,7 +401,9 @@ export class Circuit implements CircuitStore.Cell {
     } catch (defect) {
       return quietly(
         Effect.flatMap(logged ?? Effect.void, () =>
-          Effect.logError(`A listener of changes threw: ${Redact.credentials(Cause.pretty(Cause.die(defect)))}`)
+          Effect.logError(
+            `A listener of changes threw: ${Text.printable(Redact.credentials(Cause.pretty(Cause.die(defect))))}`
+          )
         )
       )
     }
