@@ -237,6 +237,15 @@ local function tolerant(command, ...)
   if type(reply) == "table" and reply.err and reply.err:find("WRONGTYPE", 1, true) then return {} end
   return checked(command, reply)
 end
+-- A set of ours that somebody replaced begins anew with what is written from now on.
+local function index(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) == "table" and reply.err and reply.err:find("WRONGTYPE", 1, true) then
+    call("DEL", key)
+    return call(command, key, ...)
+  end
+  return checked(command, reply)
+end
 local function integer(text)
   local n = tonumber(text or nil)
   if n and n >= 0 and n < 9007199254740992 and n == math.floor(n) then return n end
@@ -288,7 +297,7 @@ const changesScript = /* @__PURE__ */ (() =>
   Redis.script((updated: string, since: number | undefined, rows: string) => [updated, since ?? "-inf", rows, batch], {
     numberOfKeys: 1,
     lua: `${prelude}
-local changed = call("ZRANGEBYSCORE", KEYS[1], ARGV[1], "+inf")
+local changed = tolerant("ZRANGEBYSCORE", KEYS[1], ARGV[1], "+inf")
 local first, rest = {}, {}
 for _, resourceKey in ipairs(changed) do
   if #resourceKey > ${maxKey} then
@@ -335,11 +344,11 @@ local stored = tolerant("HGET", KEYS[1], "version")
 local version = type(stored) == "string" and integer(stored) or 0
 if version ~= tonumber(expected) then return false end
 version = text(version < 9007199254740990 and math.max(version + 1, micros) or micros)
-call("ZADD", KEYS[2], text(now), resourceKey)
+index("ZADD", KEYS[2], text(now), resourceKey)
 if state == "CLOSED" then
-  call("ZADD", KEYS[3], text(now), resourceKey)
+  index("ZADD", KEYS[3], text(now), resourceKey)
 else
-  call("ZREM", KEYS[3], resourceKey)
+  index("ZREM", KEYS[3], resourceKey)
 end
 call("DEL", KEYS[1])
 call("HSET", KEYS[1], "version", version, "data", data, "updatedBy", updatedBy, "updatedAt", text(now),
@@ -365,12 +374,12 @@ const sweepScript = /* @__PURE__ */ (() =>
     {
       numberOfKeys: 2,
       lua: `${prelude}
-for i = 4, #ARGV do call("ZADD", KEYS[2], "XX", text(now), ARGV[i]) end
+for i = 4, #ARGV do index("ZADD", KEYS[2], "XX", text(now), ARGV[i]) end
 local until_ = text(math.floor(now - tonumber(ARGV[2])))
 local removed = 0
-for _, resourceKey in ipairs(call("ZRANGEBYSCORE", KEYS[2], "-inf", until_, "LIMIT", 0, ARGV[3])) do
+for _, resourceKey in ipairs(index("ZRANGEBYSCORE", KEYS[2], "-inf", until_, "LIMIT", 0, ARGV[3])) do
   removed = removed + call("DEL", ARGV[1] .. resourceKey)
-  call("ZREM", KEYS[1], resourceKey)
+  index("ZREM", KEYS[1], resourceKey)
   call("ZREM", KEYS[2], resourceKey)
 end
 return removed

@@ -142,6 +142,15 @@ describe("SQLite keeps what is not ours:", () => {
   }
   it.live("views, indexes, and tables of our name", () => Effect.flatMap(Sqlite.make(), (sql) => others(sql, "main")))
   it.live("all that can run is shown", () => Effect.flatMap(Sqlite.make(), (sql) => shown(sql, "sqlite")))
+  it.live("a temporary table, which hides all others", () =>
+    Effect.gen(function* () {
+      const sql = yield* Sqlite.make()
+      yield* sql`CREATE TEMPORARY TABLE z_migrations (step integer, applied_at timestamp)`
+      assert.include(yield* refused(sql, "z"), "temporary table temp.z_migrations exists")
+      assert.lengthOf(yield* sql`SELECT * FROM temp.z_migrations`, 0)
+      assert.lengthOf(yield* sql`SELECT * FROM main.sqlite_master`, 0)
+    })
+  )
   it.live("a table of a database that was attached", () =>
     Effect.gen(function* () {
       const sql = yield* Sqlite.make()

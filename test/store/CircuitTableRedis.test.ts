@@ -56,6 +56,25 @@ RedisServer.describeRedis("a table in Redis", () => {
     )
 
   test(
+    "sets that somebody replaced take no write from others, and begin anew",
+    Effect.gen(function* () {
+      const space = fresh()
+      const { changes, read, sweep, write } = yield* table(space)
+      yield* write(draft("a"), 0)
+      for (const set of ["updated", "used"]) yield* send("SET", `{${prefix}:${space}}:${set}`, "text")
+      assert.lengthOf((yield* changes(undefined)).rows, 0)
+      assert.lengthOf((yield* read(["a"])).rows, 1)
+      assert.isDefined(yield* write(draft("b"), 0))
+      assert.deepStrictEqual(
+        (yield* changes(undefined)).rows.map(({ resourceKey }) => resourceKey),
+        ["b"]
+      )
+      for (const set of ["updated", "used"]) yield* send("SET", `{${prefix}:${space}}:${set}`, "text")
+      assert.strictEqual(yield* sweep({ used: ["a"], idleMillis: 0, limit: 10 }), 0)
+    })
+  )
+
+  test(
     "rows are hashes that people can read, under keys that stay on one node of a cluster",
     Effect.gen(function* () {
       const one = yield* table("orders:eu")

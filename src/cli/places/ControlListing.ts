@@ -2,7 +2,7 @@
  * Circuits of a control plane, as the CLI lists them.
  */
 import * as CircuitState from "../../circuit/CircuitState.ts"
-import type * as ControlApi from "../../control/ControlApi.ts"
+import * as ControlApi from "../../control/ControlApi.ts"
 import * as CircuitTable from "../../store/CircuitTable.ts"
 import * as Output from "../output/Output.ts"
 import type * as Place from "./Place.ts"
@@ -35,8 +35,12 @@ export const listing = (
   )
 })
 
+/** Characters of a circuit at most. One with more is not listed, as those that are too many. */
+const longest = 65_536
+
 /**
- * Circuits as the events of a stream report them.
+ * Circuits as the events of a stream report them, no more than a control plane
+ * lists: another server may report new ones without an end.
  */
 export class Sight {
   private readonly circuits = new Map<string, Stated>()
@@ -74,7 +78,7 @@ export class Sight {
   }
 
   private list({ at, circuits, total }: ControlApi.Circuits, now: number): void {
-    for (const each of circuits) this.circuits.set(nameOf(each), each)
+    for (const { key, name, state } of circuits) this.keep(key === undefined ? { name, state } : { name, key, state })
     this.total = total
     this.ahead = at - now
   }
@@ -87,7 +91,14 @@ export class Sight {
     const held = key !== undefined && own !== undefined && CircuitState.isHeld(own.state)
     // A circuit that the control plane has not listed is not added here.
     if (held || !this.circuits.has(id)) return false
-    this.circuits.set(id, { ...named, state: to })
+    this.keep({ ...named, state: to })
     return true
+  }
+
+  private keep(circuit: Stated): void {
+    const id = nameOf(circuit)
+    if (this.circuits.size >= ControlApi.bounds.circuits && !this.circuits.has(id)) return
+    if (JSON.stringify(circuit).length > longest) this.circuits.delete(id)
+    else this.circuits.set(id, circuit)
   }
 }

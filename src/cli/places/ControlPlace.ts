@@ -24,6 +24,10 @@ import * as Location from "./Location.ts"
 /** How long a request may take. */
 const timeout = "10 seconds"
 
+/** How often a change is sent again that came too soon, and how long to wait before that, in seconds. */
+const maxRefusals = 10
+const waits = { least: 1, most: 120 } as const
+
 /**
  * Creates the place of a control plane, without a request.
  */
@@ -106,12 +110,14 @@ const change = (
       isNoticed = true
       return Effect.andThen(notice, Effect.sleep(Duration.seconds(retryAfter)))
     })
+  // A command for many circuits finishes, however low the limit of changes a minute is, and whatever else a server says.
+  const isWaitedFor = (error: ControlErrors.ControlError): error is ControlApi.TooManyRequests =>
+    begun && error._tag === "TooManyRequests" && error.retryAfter >= waits.least && error.retryAfter <= waits.most
   return Effect.fnUntraced(function* (before) {
     const after = yield* request(client, order, before).pipe(
       Effect.timeout(timeout),
-      // A command for many circuits finishes, however low the limit of changes a minute is.
-      Effect.tapError((error) => (error._tag === "TooManyRequests" && begun ? wait(error) : Effect.void)),
-      Effect.retry({ while: (error) => error._tag === "TooManyRequests" && begun }),
+      Effect.tapError((error) => (isWaitedFor(error) ? wait(error) : Effect.void)),
+      Effect.retry({ while: isWaitedFor, times: maxRefusals }),
       Effect.mapError((error) => ControlErrors.explain(error, control, "change"))
     )
     begun = true

@@ -207,24 +207,30 @@ const sqlite = (sql: SqlClient.SqlClient, { schema }: Names): Look => {
         : sql<{ readonly name: string }>`SELECT name FROM pragma_table_info(${name}, ${schema})`,
       (rows) => rows.map(({ name }) => name)
     )
-  const found = (name: string, at = schema ?? "main"): Check<Found | undefined> =>
+  const at = (place: string, name: string): Check<Found | undefined> =>
     Effect.gen(function* () {
       // Names of SQLite have no case.
-      const [row] = yield* sql<{ readonly type: string }>`SELECT type FROM ${sql(`${at}.sqlite_master`)}
+      const [row] = yield* sql<{ readonly type: string }>`SELECT type FROM ${sql(`${place}.sqlite_master`)}
         WHERE name = ${name} COLLATE NOCASE AND type <> 'trigger'`
-      return row === undefined
-        ? undefined
-        : { schema: at, kind: row.type, columns: yield* columnsOf(name, at), isReached: true }
+      if (row === undefined) return undefined
+      const kind = place === schema || place === "main" ? row.type : `temporary ${row.type}`
+      return { schema: place, kind, columns: yield* columnsOf(name, place), isReached: true }
+    })
+  const found = (name: string): Check<Found | undefined> =>
+    Effect.gen(function* () {
+      if (schema !== undefined) return yield* at(schema, name)
+      // The statements would get to something temporary first.
+      return (yield* at("temp", name)) ?? (yield* at("main", name))
     })
   return {
+    beside: found,
     table: (name) =>
       Effect.gen(function* () {
         const here = yield* found(name)
         if (here !== undefined || schema !== undefined) return here
-        // In a database that was attached, or temporary: a table that is made now would hide it, or be hidden.
+        // In a database that was attached: a table that is made now would hide it.
         const columns = yield* columnsOf(name, undefined)
         return columns.length === 0 ? undefined : { schema: "attached", kind: "table", columns, isReached: false }
-      }),
-    beside: (name) => found(name)
+      })
   }
 }
