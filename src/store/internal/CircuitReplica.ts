@@ -41,6 +41,8 @@ export interface Replica {
   writing: string | undefined
   /** How often the version moved or was about to. */
   moves: number
+  /** Whether a message named the row that was not followed yet. */
+  hinted: boolean
 }
 
 /**
@@ -56,7 +58,8 @@ export const make = (cell: CircuitStore.Cell): Replica => ({
   busy: false,
   received: undefined,
   writing: undefined,
-  moves: 0
+  moves: 0,
+  hinted: false
 })
 
 /**

@@ -64,7 +64,9 @@ export class Hints {
     if (resourceKey === undefined) {
       this.isLiedTo = true
     } else {
-      if (this.lacking(resourceKey, version).length === 0) return
+      const some = this.lacking(resourceKey, version)
+      if (some.length === 0) return
+      for (const replica of some) replica.hinted = true
       this.waiting.set(resourceKey, Math.max(version, this.waiting.get(resourceKey) ?? 0))
     }
     this.heard.openUnsafe()
@@ -82,6 +84,11 @@ export class Hints {
       this.waiting.clear()
       // All rows are read when the table is back.
       if (!this.link.isAway) yield* this.link.orAway(this.readSome(said), Effect.void)
+      for (const [resourceKey] of said) {
+        // What was named again meanwhile is followed next.
+        if (this.waiting.has(resourceKey)) continue
+        for (const replica of this.replicas.at(resourceKey)) replica.hinted = false
+      }
       this.followedAt = yield* Effect.clockWith((clock) => Effect.succeed(millisOf(clock)))
     })
   }

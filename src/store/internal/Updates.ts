@@ -93,7 +93,8 @@ export class Updates {
     const turn = Effect.clockWith((clock) => {
       const before = cell.current
       const [after, answer] = step(before, clock.currentTimeMillisUnsafe())
-      return after === before ? Effect.succeed({ before, after, answer }) : updated
+      // A view that a message called old says nothing.
+      return after === before && !replica.hinted ? Effect.succeed({ before, after, answer }) : updated
     })
     return Effect.andThen(
       Effect.flatMap(Random.next, (random) => Effect.sleep(random * this.spread)),
