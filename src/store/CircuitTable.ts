@@ -239,9 +239,7 @@ export const update = <A>(
     }
   })
 
-// Processes may know the row as it was before it was spoilt. What is written over it has to be newer than that for them,
-// so that they do not write theirs back: no circuit has changed as often as there were milliseconds.
-const unreadable = (now: number): CircuitState.Closed => ({ ...CircuitState.initial, generation: Math.trunc(now) })
+const unreadable = (now: number): CircuitState.Closed => ({ ...CircuitState.initial, generation: Counts.anew(now) })
 
 /** How long an update tries again. */
 const updateMillis = 10_000

@@ -32,6 +32,12 @@ describe("Pattern", () => {
     })
   }
 
+  it("stands for one circuit, also where it is another in the form that status prints", () => {
+    const keys = ["a b", '"a b"', "a\u202eb", "a\\u202eb"]
+    for (const key of keys) assert.deepStrictEqual(NamePattern.select(Print.name(key), keys), [key])
+    assert.deepStrictEqual(NamePattern.select("a b", keys), ["a b"])
+  })
+
   it("does not take long, whatever the pattern", () => {
     assert.deepStrictEqual(NamePattern.select(`${"*a".repeat(400)}b`, ["a".repeat(1000)]), [])
   })

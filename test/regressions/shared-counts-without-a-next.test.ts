@@ -25,6 +25,8 @@ interface Ground {
     readonly cell: Cells.Cell
     readonly apply: (event: CircuitState.Event) => Effect.Effect<unknown>
   }>
+  /** Starts another process. */
+  readonly start: Effect.Effect<Ground["processes"][number], unknown, Scope.Scope>
   readonly spoil: (data: string, versions: number) => Effect.Effect<unknown, unknown>
   /** States of the row and of the views. */
   readonly states: Effect.Effect<ReadonlyArray<string | undefined>, unknown>
@@ -46,6 +48,7 @@ const ground: Effect.Effect<Ground, unknown, Scope.Scope> = Effect.gen(function*
   return {
     table,
     processes,
+    start: process,
     spoil: (data, versions) =>
       sql`UPDATE resilience_circuits SET data = ${data}, version = version + ${versions}, updated_at = ${Date.now()}`,
     states: Effect.map(Effect.delay(table.read(["payments"]), "400 millis"), ({ rows }) => [
@@ -108,6 +111,21 @@ it.live("a hold that was ended over a spoilt text stays ended", () =>
     yield* spoil("{", 0)
     yield* CircuitTable.update(table, "payments", "ops", (state, now) => [CircuitState.reset(state, now), undefined])
     assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
+  }).pipe(Effect.scoped)
+)
+
+it.live("a hold that a process ended over a spoilt text, which did not know it, stays ended", () =>
+  Effect.gen(function* () {
+    const { processes, spoil, start, states } = yield* ground
+    yield* processes[0]?.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" }) ?? Effect.void
+    assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
+    yield* spoil("{", 0)
+    const other = yield* start
+    yield* Effect.sleep(300)
+    yield* other.apply({ _tag: "Reset" })
+    assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
+    yield* other.apply({ _tag: "Hold", as: "HeldClosed", by: "ops" })
+    assert.deepStrictEqual(yield* states, ["HeldClosed", "HeldClosed", "HeldClosed"])
   }).pipe(Effect.scoped)
 )
 

@@ -285,10 +285,18 @@ describe("a password without encryption", () => {
       assert.include(warning, ` ${host} `)
     })
   }
+  it("is warned of where the server may choose it", () => {
+    for (const mode of ["prefer", "allow"]) {
+      assert.include(
+        EnvVariables.plainText(where({ DATABASE_URL: `postgres://u:p@db.example/d?sslmode=${mode}` })),
+        "The password of PostgreSQL may go to db.example without encryption: write sslmode=require"
+      )
+    }
+    assert.isUndefined(EnvVariables.plainText(where({ DATABASE_URL: "postgres://u:p@localhost/d?sslmode=prefer" })))
+  })
   for (const url of [
     "postgres://u@db.example/d",
     "postgres://u:p@db.example/d?sslmode=require",
-    "postgres://u:p@db.example/d?sslmode=prefer",
     "postgres://u:p@db.example/d?sslmode=no-verify",
     "postgres://u:p@localhost/d",
     "postgres://u:p@LOCALHOST./d",

@@ -8,10 +8,11 @@ import * as Print from "../output/Print.ts"
  * pattern that is itself a resource key matches only that one.
  */
 export const select = (pattern: string, resourceKeys: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const exact = resourceKeys.filter(
-    (key) => key === pattern || Print.safe(key) === pattern || Print.name(key) === pattern
-  )
-  if (exact.length > 0) return exact
+  // The name that is printed comes first: no two have the same, while one may be as another is in a form below.
+  for (const form of [Print.name, String, Print.safe]) {
+    const exact = resourceKeys.filter((key) => form(key) === pattern)
+    if (exact.length > 0) return exact
+  }
   return resourceKeys.filter((key) => matches(pattern, key) || matches(pattern, Print.safe(key)))
 }
 

@@ -22,10 +22,11 @@ export const leaves = (host: string): boolean => {
 }
 
 /**
- * Returns the warning for a secret that goes to a host without encryption.
+ * Returns the warning for a secret that goes to a host without encryption, or
+ * that may, if the host decides that.
  */
-export const warning = (secret: string, host: string, instead: string): string =>
-  `The ${secret} goes to ${host} without encryption: ${instead}`
+export const warning = (secret: string, host: string, instead: string, how: "goes" | "may go" = "goes"): string =>
+  `The ${secret} ${how} to ${host} without encryption: ${instead}`
 
 /**
  * Returns the warning for the token of a control plane, or `undefined` if it goes

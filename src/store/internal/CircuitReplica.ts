@@ -127,8 +127,7 @@ export const adopt = (replica: Replica, row: CircuitTable.Row, offset: number): 
       ? // It cannot be read, so it counts as closed, and not as the state before it.
         { ...CircuitState.initial, generation: before.generation + 1, since: row.updatedAt - offset }
       : CircuitView.shift(entry.state, -offset, replica.generations)
-  // Its generation may be what is spoilt: the next row begins anew.
-  if (entry === undefined) replica.generations = shown.generation
+  if (entry === undefined) replica.generations = shown.generation - Counts.anew(row.updatedAt)
   written(replica, row.version)
   replica.dirty = false
   const after = CircuitView.isSame(before, shown) ? before : shown

@@ -25,7 +25,7 @@
  * **Gotchas**
  *
  * Without `sslmode` nothing is encrypted. A password that goes to another machine
- * that way is warned of, and parameters that nobody reads are refused.
+ * that way is warned of, also with `prefer`, and parameters that nobody reads are refused.
  *
  * `require` checks the certificate of the server and its name, whatever else
  * that word means to other clients. `no-verify` encrypts and checks nothing.
@@ -391,17 +391,21 @@ export const config: Config.Config<StoreConfig> = /* @__PURE__ */ (() =>
 
 /**
  * Returns the warning for a password that goes over a network without encryption,
- * or `undefined` if none does.
+ * or may as the other side wants, or `undefined` if none does.
  */
 export const plainText = (where: Where): string | undefined =>
-  where._tag === "None" || where.password === undefined || where.tls !== "disable" || !PlainText.leaves(where.host)
+  where._tag === "None" ||
+  where.password === undefined ||
+  (where.tls !== "disable" && where.tls !== "prefer") ||
+  !PlainText.leaves(where.host)
     ? undefined
     : PlainText.warning(
         where._tag === "Postgres" ? "password of PostgreSQL" : "password of Redis",
         Text.printable(where.host),
         where._tag === "Postgres"
           ? `write sslmode=require into its URL, or set ${variables.tls} to require`
-          : `write rediss:// in place of redis://, or set ${variables.tls} to require`
+          : `write rediss:// in place of redis://, or set ${variables.tls} to require`,
+        where.tls === "prefer" ? "may go" : "goes"
       )
 
 /**
