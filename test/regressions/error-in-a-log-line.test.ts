@@ -15,7 +15,6 @@ const assertNotForged = (messages: ReadonlyArray<unknown>) => {
   const text = messages.join("\n")
   assert.include(text, "[12:00]")
   assert.notMatch(text, /^\[12:00\]/m)
-  // eslint-disable-next-line no-control-regex -- these are the characters
   assert.notMatch(text, /[\r\u001b\u2028]/)
 }
 
