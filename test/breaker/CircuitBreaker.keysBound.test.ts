@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as CircuitBreaker from "../../src/breaker/CircuitBreaker.ts"
+import * as TripPolicy from "../../src/circuit/TripPolicy.ts"
 import { assertRefused, both, caller, make, quick, refused } from "../support/circuits.ts"
 
 setFlagsFromString("--expose-gc")
@@ -20,6 +21,23 @@ const keysOf = (breaker: CircuitBreaker.CircuitBreaker) =>
   )
 
 describe("a flood of keys", () => {
+  both("that all fail leaves the keys that are well and have circuits alone, and what these have counted", () =>
+    Effect.gen(function* () {
+      const { breaker } = yield* make({ ...few, trip: TripPolicy.consecutive(2) })
+      const tenants = Array.from({ length: 40 }, (_, i) => caller(breaker, { key: `tenant ${i}` }))
+      for (const tenant of tenants) yield* tenant.fail
+      for (let i = 0; i < 1000; i++) {
+        const key = caller(breaker, { key: `key ${i}` })
+        yield* Effect.andThen(key.fail, key.fail)
+      }
+      assert.strictEqual(refused(yield* caller(breaker, { key: "fresh" }).succeed).key, others)
+      // One of them is tried when all the others have kept their circuits.
+      for (const tenant of tenants.slice(1)) assert.deepStrictEqual(yield* tenant.succeed, Exit.succeed("value"))
+      yield* tenants[0]?.fail ?? assert.fail()
+      assert.strictEqual(refused(yield* tenants[0]?.succeed ?? assert.fail()).key, "tenant 0")
+    })
+  )
+
   both("that all fail grows no further than twice `max`, and the circuit of other keys protects the rest", () =>
     Effect.gen(function* () {
       const { breaker } = yield* make(few)

@@ -207,10 +207,11 @@ export class Breaker {
     const disposable = [...keyed.values()]
       .filter((circuit) => isDisposable(circuit, idleFor, now))
       .sort((a, b) => a.used - b.used)
-    const surplus = full ? keyed.size - Math.ceil(max * 0.9) + 1 : 0
+    // Half of the places is left to the others, however many are in trouble: those would share a circuit with them.
+    const lastSurplus = full ? Math.min(keyed.size - max * 0.9, disposable.length - max / 2) : -1
     disposable.forEach((circuit, i) => {
       // The others of this list were used after the last sweep, or are not surplus.
-      if (i >= surplus && !(due && circuit.used <= this.sweptUses)) return
+      if (i > lastSurplus && !(due && circuit.used <= this.sweptUses)) return
       keyed.delete(circuit.key as string) // the circuits in the map have keys
       circuit.close()
       this.observer?.forgot(circuit)
