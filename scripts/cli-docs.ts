@@ -138,7 +138,7 @@ with a value; a URL of Redis has none. Others are refused, in particular those b
 Without \`sslmode\`, and with \`redis://\`, nothing is encrypted. A password, or the token of a control plane over
 \`http\`, that goes to another machine that way is warned of once. \`require\` checks the certificate and its name,
 \`no-verify\` encrypts and checks nothing, \`prefer\` encrypts and checks if the server can encrypt, and otherwise does not
-encrypt.
+encrypt, which is warned of too: who can change what is sent decides that.
 
 ## Control planes
 

@@ -4,7 +4,7 @@
  * NOTIFY. Whatever was written next put the forgery into the table.
  */
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Queue } from "effect"
 import { SqlClient } from "effect/sql"
 import * as CircuitMigration from "../../src/store/CircuitMigration.ts"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
@@ -56,6 +56,14 @@ layer(Postgres.layer, { excludeTestServices: true, timeout: "2 minutes" })(
           return {
             store,
             table: yield* Effect.provideService(CircuitTableSql.make(), SqlClient.SqlClient, sql),
+            listen: Effect.gen(function* () {
+              const heard: Array<string> = []
+              const messages = yield* mallory.listen(channel())
+              yield* Effect.forkScoped(
+                Effect.forever(Effect.map(Queue.take(messages), ({ payload }) => void heard.push(payload ?? "")))
+              )
+              return heard
+            }),
             send,
             forge: (row) => send(JSON.stringify({ space, ...row })),
             cli: (...args) => Effect.promise(() => cli(args, { env: { RESILIENCE_DATABASE_URL: url } }))

@@ -5,7 +5,7 @@
  */
 import { NodeRedis } from "@effect/platform-node"
 import { it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Queue } from "effect"
 import { Redis } from "effect/persistence"
 import * as CircuitStore from "../../src/store/CircuitStore.ts"
 import * as CircuitStoreRedis from "../../src/store/CircuitStoreRedis.ts"
@@ -40,6 +40,14 @@ RedisServer.describeServer("who may only publish in Redis", () => {
             return Context.get(services, CircuitStore.CircuitStore)
           }),
           table: yield* Effect.provideService(CircuitTableRedis.make(), Redis.Redis, app),
+          listen: Effect.gen(function* () {
+            const heard: Array<string> = []
+            const messages = yield* app.subscribe("{resilience:default}:changes")
+            yield* Effect.forkScoped(
+              Effect.forever(Effect.map(Queue.take(messages), ({ message }) => void heard.push(message)))
+            )
+            return heard
+          }),
           send,
           forge: (row) => send(JSON.stringify(row)),
           cli: (...args) => Effect.promise(() => cli(args, { env: { RESILIENCE_DATABASE_URL: url } }))

@@ -16,6 +16,8 @@ export interface Ground<E, R> {
   readonly table: CircuitTable.CircuitTable
   /** Sends a row as a message, as processes did that took it for the row. */
   readonly forge: (row: CircuitTable.Row) => Effect.Effect<void, E, R>
+  /** Begins to listen, and returns the texts that came. */
+  readonly listen: Effect.Effect<ReadonlyArray<string>, E, R>
   /** Sends any text. */
   readonly send: (text: string) => Effect.Effect<void, E, R>
   /** Runs `resilience`, as an operator does. */
@@ -43,10 +45,22 @@ export const attack = <E, R>(open: Effect.Effect<Ground<E, R>, E, R>) =>
       })
       const [first] = stores
       const [cell] = cells
+      const heard = yield* ground.listen
       yield* Effect.sleep(300)
       assert.isDefined(first)
+      yield* Cells.apply(first, cell!, { _tag: "Hold", as: "HeldOpen", reason: "told to nobody", by: "ada" }, config)
       yield* Cells.apply(first, cell!, { _tag: "Reset" }, config)
       yield* Effect.sleep(300)
+      // Who may only listen learns which row was written.
+      assert.isAbove(heard.length, 0)
+      for (const text of heard) {
+        const message = JSON.parse(text) as Readonly<Record<string, unknown>>
+        assert.deepStrictEqual(
+          Object.keys(message).filter((field) => field !== "space"),
+          ["resourceKey", "version"]
+        )
+        assert.strictEqual(message["resourceKey"], "payments")
+      }
       const rowOf = Effect.map(table.read(["payments"]), ({ rows }) => rows[0]!)
       const seen = () => cells.map(({ current, told }) => [current._tag, current.generation, told])
       const before = yield* rowOf
