@@ -2,7 +2,7 @@
 // operator of that circuit met a defect in every process, and views of other circuits that waited to be written were lost.
 // A row of which only the text was spoilt was written over with generation 1, which was older than what others knew: a hold
 // that an operator had ended came back.
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { SqlClient } from "effect/sql"
@@ -81,69 +81,72 @@ const counts: { readonly [what: string]: CircuitState.CircuitState } = {
   }
 }
 
-for (const [what, state] of Object.entries(counts)) {
-  it.live(`${what}, too high to go on from, is healed`, () =>
+// They wait for polls, each for those of its own table.
+describe("a count without a next", { concurrent: true }, () => {
+  for (const [what, state] of Object.entries(counts)) {
+    it.live(`${what}, too high to go on from, is healed`, () =>
+      Effect.gen(function* () {
+        const { processes, spoil, states } = yield* ground
+        const [a, b] = processes
+        assert.isDefined(a)
+        assert.isDefined(b)
+        yield* a.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" })
+        yield* a.apply({ _tag: "Reset" })
+        yield* spoil(spoilt(state), 1)
+        yield* Effect.sleep(400)
+        for (const one of [a, b, a]) {
+          yield* one.apply({ _tag: "Admit" })
+          yield* one.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" })
+          assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
+          yield* one.apply({ _tag: "Release" })
+          assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
+        }
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  it.live("a hold that was ended over a spoilt text stays ended", () =>
     Effect.gen(function* () {
-      const { processes, spoil, states } = yield* ground
-      const [a, b] = processes
-      assert.isDefined(a)
-      assert.isDefined(b)
-      yield* a.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" })
-      yield* a.apply({ _tag: "Reset" })
-      yield* spoil(spoilt(state), 1)
-      yield* Effect.sleep(400)
-      for (const one of [a, b, a]) {
-        yield* one.apply({ _tag: "Admit" })
-        yield* one.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" })
+      const { processes, spoil, states, table } = yield* ground
+      yield* processes[0]?.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" }) ?? Effect.void
+      assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
+      yield* spoil("{", 0)
+      yield* CircuitTable.update(table, "payments", "ops", (state, now) => [CircuitState.reset(state, now), undefined])
+      assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a hold that a process ended over a spoilt text, which did not know it, stays ended", () =>
+    Effect.gen(function* () {
+      const { processes, spoil, start, states } = yield* ground
+      yield* processes[0]?.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" }) ?? Effect.void
+      assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
+      yield* spoil("{", 0)
+      const other = yield* start
+      yield* Effect.sleep(300)
+      yield* other.apply({ _tag: "Reset" })
+      assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
+      yield* other.apply({ _tag: "Hold", as: "HeldClosed", by: "ops" })
+      assert.deepStrictEqual(yield* states, ["HeldClosed", "HeldClosed", "HeldClosed"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("the highest generation that is read is no end for the command line", () =>
+    Effect.gen(function* () {
+      const { processes, spoil, states, table } = yield* ground
+      yield* processes[0]?.apply({ _tag: "Reset" }) ?? Effect.void
+      yield* spoil(spoilt({ _tag: "HeldOpen", generation: 2 ** 50, since: 1 }), 1)
+      const apply = (step: (state: CircuitState.CircuitState, now: number) => CircuitState.CircuitState) =>
+        CircuitTable.update(table, "payments", "ops", (state, now) => [step(state, now), undefined])
+      assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
+      yield* apply(CircuitState.reset)
+      assert.deepStrictEqual((yield* states).slice(1), ["Closed", "Closed"])
+      for (let i = 0; i < 2; i++) {
+        yield* apply((state, now) => CircuitState.hold(state, { as: "HeldOpen" }, now))
         assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
-        yield* one.apply({ _tag: "Release" })
+        yield* apply(CircuitState.reset)
         assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
       }
     }).pipe(Effect.scoped)
   )
-}
-
-it.live("a hold that was ended over a spoilt text stays ended", () =>
-  Effect.gen(function* () {
-    const { processes, spoil, states, table } = yield* ground
-    yield* processes[0]?.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" }) ?? Effect.void
-    assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
-    yield* spoil("{", 0)
-    yield* CircuitTable.update(table, "payments", "ops", (state, now) => [CircuitState.reset(state, now), undefined])
-    assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
-  }).pipe(Effect.scoped)
-)
-
-it.live("a hold that a process ended over a spoilt text, which did not know it, stays ended", () =>
-  Effect.gen(function* () {
-    const { processes, spoil, start, states } = yield* ground
-    yield* processes[0]?.apply({ _tag: "Hold", as: "HeldOpen", by: "ops" }) ?? Effect.void
-    assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
-    yield* spoil("{", 0)
-    const other = yield* start
-    yield* Effect.sleep(300)
-    yield* other.apply({ _tag: "Reset" })
-    assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
-    yield* other.apply({ _tag: "Hold", as: "HeldClosed", by: "ops" })
-    assert.deepStrictEqual(yield* states, ["HeldClosed", "HeldClosed", "HeldClosed"])
-  }).pipe(Effect.scoped)
-)
-
-it.live("the highest generation that is read is no end for the command line", () =>
-  Effect.gen(function* () {
-    const { processes, spoil, states, table } = yield* ground
-    yield* processes[0]?.apply({ _tag: "Reset" }) ?? Effect.void
-    yield* spoil(spoilt({ _tag: "HeldOpen", generation: 2 ** 50, since: 1 }), 1)
-    const apply = (step: (state: CircuitState.CircuitState, now: number) => CircuitState.CircuitState) =>
-      CircuitTable.update(table, "payments", "ops", (state, now) => [step(state, now), undefined])
-    assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
-    yield* apply(CircuitState.reset)
-    assert.deepStrictEqual((yield* states).slice(1), ["Closed", "Closed"])
-    for (let i = 0; i < 2; i++) {
-      yield* apply((state, now) => CircuitState.hold(state, { as: "HeldOpen" }, now))
-      assert.deepStrictEqual(yield* states, ["HeldOpen", "HeldOpen", "HeldOpen"])
-      yield* apply(CircuitState.reset)
-      assert.deepStrictEqual(yield* states, ["Closed", "Closed", "Closed"])
-    }
-  }).pipe(Effect.scoped)
-)
+})

@@ -32,7 +32,7 @@ const megabytes = 50
 
 const harmsNoOther = ({ spoil, table, url }: Ground): Effect.Effect<void, unknown, Scope.Scope> =>
   Effect.gen(function* () {
-    const store = yield* CircuitStoreTable.make(table, { pollEvery: "300 millis", timeout: "5 seconds", log: false })
+    const store = yield* CircuitStoreTable.make(table, { pollEvery: "150 millis", timeout: "5 seconds", log: false })
     const [payments, search] = [new Cells.Cell(), new Cells.Cell("search")]
     for (const cell of [payments, search]) store.attach(cell)
     yield* Effect.sleep(300)
@@ -47,13 +47,13 @@ const harmsNoOther = ({ spoil, table, url }: Ground): Effect.Effect<void, unknow
     ] as const) {
       yield* hold(payments)
       yield* spoil(column, text)
-      yield* Effect.sleep(900)
+      yield* Effect.sleep(500)
       assert.deepInclude(yield* store.status, { reachable: true, errors: 0 }, column)
       const other = yield* CircuitTable.update(table, "search", "ops", (state) => [
         { ...state, generation: state.generation + 1 },
         undefined
       ])
-      yield* Effect.sleep(900)
+      yield* Effect.sleep(500)
       assert.strictEqual(search.current.generation, other.after.generation, column)
       const { rows } = yield* table.changes(undefined)
       assert.deepStrictEqual(rows.map(({ resourceKey }) => resourceKey).toSorted(), ["payments", "search"], column)
