@@ -532,25 +532,25 @@ export const laws = <E = never, R = never>(
                 return listen === undefined ? Effect.succeed(Effect.never) : listen(hear)
               })
           },
-          { timeout: "10 seconds", pollEvery: "1 second", spread: 0, log: false }
+          { timeout: "10 seconds", pollEvery: "500 millis", spread: 0, log: false }
         )
         const cell = new CircuitHistory.Cell("payments")
         store.attach(cell)
-        yield* sleep(500)
+        yield* sleep(300)
         yield* store.update(cell, 0, (state, now) => [CircuitState.reset(state, now), undefined])
-        yield* sleep(500)
+        yield* sleep(300)
         const row = yield* there(yield* readOne(one, "payments"))
         const view = cell.current
         for (const resourceKey of ["payments", "unknown", undefined]) {
           for (const version of [row.version - 1, row.version + 1, Number.MAX_SAFE_INTEGER, Number.NaN, undefined]) {
             for (const hear of ears) hear({ resourceKey, version })
-            yield* sleep(50)
+            yield* sleep(30)
             yield* Law.same(cell.current, view, "the view")
             yield* same(yield* readOne(one, "payments"), row)
           }
         }
         reads = 0
-        for (let i = 0; i < 200; i++) {
+        for (let i = 0; i < 100; i++) {
           for (let j = 0; j < 50; j++)
             for (const hear of ears) hear({ resourceKey: "payments", version: row.version + i })
           yield* sleep(10)
@@ -563,7 +563,7 @@ export const laws = <E = never, R = never>(
           CircuitState.hold(state, { as: "HeldOpen", by: "ops" }, now),
           undefined
         ])
-        yield* sleep(2500)
+        yield* sleep(1500)
         yield* Law.same(
           [cell.current._tag, cell.current.generation],
           [after._tag, after.generation],
@@ -650,7 +650,7 @@ export const laws = <E = never, R = never>(
       mine.attach(cells[0])
       theirs.attach(cells[1])
       theirs.attach(cells[2])
-      yield* sleep(500)
+      yield* sleep(350)
       const spoilt = [
         Effect.asVoid(force(one, draft("a", { data: "x".repeat(CircuitTable.maxData + 1) }))),
         ...["9007199254740993", String(Number.MAX_SAFE_INTEGER)].map(
@@ -659,12 +659,12 @@ export const laws = <E = never, R = never>(
       ]
       for (const spoil of spoilt) {
         yield* spoil
-        yield* sleep(500)
+        yield* sleep(350)
         yield* mine.update(cells[0], 0, (state, now) => [
           CircuitState.hold(state, { as: "HeldOpen", by: "ops" }, now),
           undefined
         ])
-        yield* sleep(1200)
+        yield* sleep(800)
         const row = yield* there(yield* readOne(one, "a"))
         yield* Law.same(CircuitTable.decode(row.data)?.state._tag, "HeldOpen", "the row")
         yield* isTrue(Number.isSafeInteger(row.version) && row.version > 0)
@@ -674,7 +674,7 @@ export const laws = <E = never, R = never>(
           undefined
         ])
         yield* Law.same(after._tag, "Closed", "the state after a reset")
-        yield* sleep(500)
+        yield* sleep(350)
       }
       yield* Law.same(cells[2].current._tag, "Closed", "the view of another circuit")
       for (const store of [mine, theirs]) {
