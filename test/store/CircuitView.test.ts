@@ -150,3 +150,26 @@ describe("isSame", () => {
     assert.isFalse(CircuitView.isSame(open(6), { ...open(6), generation: 4 }))
   })
 })
+
+describe("what an error said", () => {
+  const evident = (state: State, cause?: string): State => ({ ...state, cause }) as State // those that have one
+
+  it("makes no difference between two states", () => {
+    for (const state of [open(6), halfOpen(7)]) {
+      assert.isTrue(CircuitView.isSame(evident(state, "boom"), state))
+      assert.isTrue(CircuitView.isSame(evident(state, "boom"), evident(state, "bang")))
+    }
+  })
+
+  it("is left out of a state that has it, and nothing else is", () => {
+    for (const state of [open(6), halfOpen(7)]) {
+      assert.deepStrictEqual(CircuitView.withoutCause(evident(state, "boom")), evident(state))
+    }
+  })
+
+  it("leaves a state without it as it is", () => {
+    for (const state of [closed(5), open(6), evident(open(6)), halfOpen(7), held(8)]) {
+      assert.strictEqual(CircuitView.withoutCause(state), state)
+    }
+  })
+})
